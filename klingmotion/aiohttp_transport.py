@@ -1,0 +1,351 @@
+"""The transport over aiohttp: the only module of the client that knows it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import urlencode, urljoin
+
+import aiohttp
+from yarl import URL  # what aiohttp's own interface takes
+
+from klingmotion.errors import (
+    APIConnectionError,
+    APIResponseError,
+    APITimeoutError,
+    InvalidRequestError,
+    KlingMotionError,
+)
+from klingmotion.replies import Response
+from klingmotion.requests import Request
+from klingmotion.transport import ByteSource, Download, bare
+
+#: Bytes handed to the socket at once. Measured: as cheap as the kernel's own sendfile; half as large costs twice the
+#: CPU.
+PIECE = 256 * 1024
+
+#: Bytes of a JSON answer that are read at most.
+ANSWER_LIMIT = 32 * 1024 * 1024
+
+#: Seconds without a byte of progress after which a transfer is given up.
+STALL = 60.0
+
+#: Seconds the answer to an upload may take once the last byte has gone out.
+DIGESTION = 180.0
+
+#: Seconds to open a connection.
+CONNECT = 15.0
+
+#: Seconds an idle connection is kept: longer than the longest sleep between two looks, so that a wait needs only one.
+KEEPALIVE = 75.0
+
+_READ_AHEAD = 4 * PIECE
+_HOPS = 3
+
+
+class Secret:
+    """A text that shows itself to no one by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class AiohttpTransport:
+    """The transport over aiohttp, on the running loop's clock.
+
+    With `http` given, that session is used and never closed; otherwise one is opened at first use and closed with the
+    transport, with the event loop, or when the transport is forgotten, whichever comes first.
+    """
+
+    def __init__(self, base_url: str, token: Secret, *, http: aiohttp.ClientSession | None = None) -> None:
+        self._base_url = base_url
+        self._token = token
+        self._given = http
+        self._own: _OwnSession | None = None
+        self._random = random.Random()
+        self._limits: set[asyncio.Timeout] = set()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base_url!r})"
+
+    def now(self) -> float:
+        """The running loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def utcnow(self) -> datetime:
+        """The system's clock."""
+        return datetime.now(UTC)
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+        return self._random.random()
+
+    async def sleep(self, seconds: float, *, wake: asyncio.Future[None] | None = None) -> None:
+        """Sleep on the loop's timer; one future serves both the timer and `wake`."""
+        if wake is None:
+            await asyncio.sleep(seconds)
+            return
+        timer = asyncio.get_running_loop().call_later(seconds, _finish, wake)
+        try:
+            await wake
+        finally:
+            timer.cancel()
+
+    async def send(self, request: Request, *, timeout: float | None = None) -> Response:
+        """Send once. A GET follows redirects within the API's own origin, nothing else follows any."""
+        url = self._url(request)
+        response = await self._exchange(request, url, timeout=timeout)
+        for _ in range(_HOPS):
+            target = urljoin(str(url), response.headers.get("location", ""))
+            if request.method != "GET" or not 300 <= response.status < 400 or not _same_origin(target, self._base_url):
+                break
+            url = URL(target)
+            response = await self._exchange(request, url, timeout=timeout)
+        return response
+
+    async def upload(
+        self,
+        request: Request,
+        source: ByteSource,
+        *,
+        on_sent: Callable[[int], None],
+        timeout: float | None = None,
+    ) -> Response:
+        """Stream `source` with its Content-Length. It is given up after `STALL` seconds without progress."""
+        body = _Body(source, on_sent)
+        try:
+            return await self._exchange(request, self._url(request), timeout=timeout, body=body)
+        except KlingMotionError:
+            if body.unreadable is None:
+                raise
+        raise InvalidRequestError(f"the file could not be read while it was sent: {body.unreadable}")
+
+    @asynccontextmanager
+    async def download(self, url: str, *, offset: int = 0) -> AsyncIterator[Download]:
+        """GET a file. The token is not sent, redirects may lead anywhere."""
+        http = await self._http()
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+        failure: KlingMotionError
+        try:
+            async with http.get(URL(url, encoded="%" in url), headers=headers, timeout=limits) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
+                yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
+                return
+        except (aiohttp.ClientError, OSError) as error:
+            failure = _translated(error, f"the download of {bare(url)}", None)
+        raise failure
+
+    async def close(self) -> None:
+        """Cut what is under way and close the connections this transport opened."""
+        for limit in self._limits:
+            limit.reschedule(self.now())
+        own, self._own = self._own, None
+        if own is not None:
+            await own.close()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _url(self, request: Request) -> URL:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return URL(f"{self._base_url}{request.path}{query}", encoded=True)
+
+    async def _http(self, *, fresh: bool = False) -> aiohttp.ClientSession:
+        if self._given is not None:
+            if self._given.closed:
+                raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
+            return self._given
+        loop = asyncio.get_running_loop()
+        if self._own is None or self._own.loop is not loop:
+            self._own = _OwnSession(loop)
+            await self._own.open()
+        return self._own.fresh if fresh else self._own.kept
+
+    async def _exchange(
+        self, request: Request, url: URL, *, timeout: float | None, body: _Body | None = None
+    ) -> Response:
+        http = await self._http(fresh=request.fresh)
+        loop = asyncio.get_running_loop()
+        failure: KlingMotionError
+        try:
+            async with self._limited(timeout) as limit:
+                if body is not None:
+                    body.watch(limit, loop.time, None if timeout is None else loop.time() + timeout)
+                async with http.request(
+                    request.method,
+                    url,
+                    json=request.json,
+                    data=None if body is None else body.pieces(),
+                    headers=self._headers(request, body),
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+                ) as response:
+                    content = await _whole(response)
+                    found = {name.lower(): value for name, value in response.headers.items()}
+                    return Response(status=response.status, headers=found, body=self._without_token(content))
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            failure = _translated(error, request.work, timeout)
+        except RuntimeError as error:  # what aiohttp says when its session is closed meanwhile
+            if not http.closed:
+                raise
+            failure = APIConnectionError(f"{request.work} was cut: {error}")
+        # Raised out here, so that the original, which may hold the request's headers, is not its context.
+        raise failure
+
+    @asynccontextmanager
+    async def _limited(self, timeout: float | None) -> AsyncIterator[asyncio.Timeout]:
+        """A time limit that `close` can bring forward."""
+        async with asyncio.timeout(timeout) as limit:
+            self._limits.add(limit)
+            try:
+                yield limit
+            finally:
+                self._limits.discard(limit)
+
+    def _headers(self, request: Request, body: _Body | None) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
+        if request.content_type is not None:
+            headers["Content-Type"] = request.content_type
+        if body is not None:
+            headers["Content-Length"] = str(body.size)
+        return headers
+
+    def _without_token(self, content: bytes) -> bytes:
+        """A server that echoes the token must not get it into an error or a log."""
+        return content.replace(self._token.reveal().encode(), b"***")
+
+
+def _finish(wake: asyncio.Future[None]) -> None:
+    if not wake.done():
+        wake.set_result(None)
+
+
+def _same_origin(url: str, base_url: str) -> bool:
+    try:
+        return URL(url).origin() == URL(base_url).origin()
+    except ValueError:
+        return False
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    pieces = []
+    left = ANSWER_LIMIT
+    async for piece in response.content.iter_any():
+        left -= len(piece)
+        if left < 0:
+            raise aiohttp.ClientPayloadError(f"more than {ANSWER_LIMIT} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:
+    """The error of ours for one of aiohttp's. It keeps its cause unless that holds the request's headers."""
+    failure: KlingMotionError
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        failure = APITimeoutError(f"{work} found no connection within {CONNECT:g} s", sent=False)
+    elif isinstance(error, TimeoutError):
+        limit = f"within {timeout:.3g} s" if timeout is not None else f"for {STALL:g} s"
+        failure = APITimeoutError(f"{work} got no whole answer {limit}")
+    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
+        failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
+    elif isinstance(error, aiohttp.ClientResponseError):
+        return APIResponseError(f"{work} got an answer that is not proper HTTP: {error.message}")
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        failure = APIResponseError(f"{work} got an answer that was cut short or is too long: {error}")
+    else:
+        failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
+    failure.__cause__ = error
+    return failure
+
+
+class _Body:
+    """A source on its way out, piece by piece; every piece moves the deadline for the next one."""
+
+    def __init__(self, source: ByteSource, on_sent: Callable[[int], None]) -> None:
+        self.size = source.size
+        self.unreadable: OSError | None = None
+        self._source = source
+        self._on_sent = on_sent
+        self._expect: Callable[[float], None] = lambda _: None
+
+    def watch(self, limit: asyncio.Timeout, now: Callable[[], float], deadline: float | None) -> None:
+        """Give the exchange up after `STALL` seconds without a piece, and at `deadline` in any case."""
+
+        def expect(seconds: float) -> None:
+            late = now() + seconds
+            limit.reschedule(late if deadline is None else min(late, deadline))
+
+        expect(STALL)
+        self._expect = expect
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body. The disk is read in a thread and ahead, so that it never holds up the event loop."""
+        sent = 0
+        try:
+            file = await asyncio.to_thread(self._source.open)
+            try:
+                while ahead := await asyncio.to_thread(file.read, _READ_AHEAD):
+                    for start in range(0, len(ahead), PIECE):
+                        piece = ahead[start : start + PIECE]
+                        yield piece
+                        sent += len(piece)
+                        self._expect(STALL)
+                        self._on_sent(sent)
+                self._expect(DIGESTION)
+            finally:
+                file.close()
+        except OSError as error:
+            self.unreadable = error
+            raise
+
+
+class _OwnSession:
+    """The aiohttp sessions of one event loop. They close themselves when it ends or nobody holds them any more."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        #: Keeps its connections.
+        self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE))
+        #: Opens one for every request.
+        self.fresh = _session(aiohttp.TCPConnector(force_close=True))
+        self._guard = _closing(self.kept, self.fresh)
+
+    async def open(self) -> None:
+        """Start the guard: from here on the loop knows what to close."""
+        await anext(self._guard)
+
+    async def close(self) -> None:
+        """Close them now, if their loop can still do so."""
+        if not self.loop.is_closed():
+            await self._guard.aclose()
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion"}
+    )
+
+
+async def _closing(*sessions: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """Hold HTTP sessions open until this generator is closed.
+
+    asyncio closes every asynchronous generator that is still open when a loop shuts down, and one that is forgotten
+    when it is collected. So the sessions are closed in time even where nobody says so.
+    """
+    try:
+        yield
+    finally:
+        for session in sessions:
+            await session.close()

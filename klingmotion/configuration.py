@@ -1,0 +1,42 @@
+"""Where the API is and with what token: from arguments, else from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from klingmotion.errors import ConfigurationError, InvalidRequestError
+from klingmotion.requests import checked_url
+
+#: Where the API lives, unless said otherwise.
+BASE_URL: Final = "https://api.useapi.net/v1/kling"
+
+
+def token_trouble(token: str | None) -> str | None:
+    """What is wrong with the token, in words that do not repeat it."""
+    if token is None:
+        token = os.environ.get("USEAPI_TOKEN")
+    if token is None or not isinstance(token, str) or not token.strip():
+        return "no API token: pass token= or set $USEAPI_TOKEN (useapi.net shows it as user:<number>-<letters>)"
+    if any(not "!" <= sign <= "~" for sign in token.strip()):
+        return "the API token holds a space, a control character or a letter outside ASCII; copy it again"
+    number, dash, tail = token.strip().removeprefix("user:").partition("-")
+    if not token.strip().startswith("user:") or not number.isdigit() or not dash or not tail:
+        return "the API token has not the shape user:<number>-<letters>; copy it whole, with user: in front"
+    return None
+
+
+def checked_base_url(given: str | None) -> str:
+    """The base URL, without a slash at its end.
+
+    Raises:
+        ConfigurationError: It is not an http or https URL, or has more than origin and path.
+    """
+    url = given or os.environ.get("KLINGMOTION_BASE_URL") or BASE_URL
+    try:
+        url = checked_url("base_url", url)
+    except InvalidRequestError as error:
+        raise ConfigurationError(str(error)) from None
+    if "?" in url or "#" in url or "@" in url:
+        raise ConfigurationError(f"base_url must have neither user, query nor fragment, got {url!r}")
+    return url.rstrip("/")

@@ -1,0 +1,97 @@
+"""What the two lists of the API prove about a submit whose outcome is unclear. No I/O.
+
+There is no idempotency key, so the task is recognised by what it carries: the reply ref in the list of running tasks,
+or type, video and time in the list of tasks (HTTP contract, section 5.2).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from attrs import define, field, frozen
+
+from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task, TaskRef
+from klingmotion.wire import input_url
+
+#: How far the server's clock may be off.
+CLOCK_SKEW = timedelta(minutes=10)
+
+
+@frozen
+class Listing:
+    """The tasks created since a time, and whether that is certainly all of them."""
+
+    tasks: tuple[Task, ...]
+    complete: bool
+
+
+@frozen
+class Verdict:
+    """The end of a search: one task, or several that cannot be told apart, or none."""
+
+    candidates: tuple[int, ...] = ()
+    absent: bool = False
+
+
+@define
+class Evidence:
+    """What is known so far about the submit behind `ref`."""
+
+    ref: TaskRef
+    #: Ids that are certainly not it.
+    strangers: frozenset[int] = frozenset()
+    #: Several tasks at the last reading, or one that still has to be confirmed.
+    candidates: tuple[int, ...] = field(default=(), init=False)
+    _misses: int = field(default=0, init=False)
+
+    def add(self, running: tuple[RunningTask, ...] | None, listing: Listing | None, *, settled: bool) -> Verdict | None:
+        """Take in one reading of both lists (`None` where one could not be read); the verdict, once there is one.
+
+        A reply ref decides at once. A video alone has to be the only match twice in a row, because a task another
+        process made for the same video may show first. A miss counts only after the settle window, in a complete
+        listing.
+        """
+        if marked := self.marked(running or ()):
+            return Verdict(marked)
+        if listing is None:
+            return None
+        before, self.candidates = self.candidates, self._alike(listing.tasks, running or ())
+        if len(self.candidates) == 1 and before == self.candidates:
+            return Verdict(self.candidates)
+        self._misses = self._misses + 1 if settled and listing.complete and not self.candidates else 0
+        return None
+
+    @property
+    def absent(self) -> bool:
+        """Whether two complete listings in a row after the settle window did not have it."""
+        return self._misses >= 2
+
+    def marked(self, running: tuple[RunningTask, ...]) -> tuple[int, ...]:
+        """Ids listed under our reply ref and account: proof that needs no second list."""
+        if self.ref.reply_ref is None:
+            return ()
+        mine = {task.id for task in running if task.reply_ref == self.ref.reply_ref and self._is_our_account(task)}
+        return tuple(sorted(task_id for task_id in mine if task_id is not None))
+
+    def _is_our_account(self, task: RunningTask) -> bool:
+        theirs, ours = task.email, self.ref.email
+        return theirs is None or ours is None or theirs.strip().lower() == ours.strip().lower()
+
+    def _alike(self, tasks: tuple[Task, ...], running: tuple[RunningTask, ...]) -> tuple[int, ...]:
+        """Ids of extractions of our video since we sent it, without those another submit has a mark on."""
+        if self.ref.resource_url is None:
+            return ()
+        others = {task.id for task in running if task.reply_ref and task.reply_ref != self.ref.reply_ref}
+        fitting = {task.id for task in tasks if self._fits(task)}
+        return tuple(sorted(fitting - others - self.strangers))
+
+    def _fits(self, task: Task) -> bool:
+        kind = task.type or (task.info.type if task.info else None)
+        if kind not in (None, EXTRACTION_TYPE) or input_url(task.info) != self.ref.resource_url:
+            return False
+        return task.created_at is None or self.ref.sent_at is None or task.created_at >= since(self.ref.sent_at)
+
+
+def since(sent_at: datetime) -> datetime:
+    """The earliest time the server may have noted for something sent at `sent_at`."""
+    return sent_at - CLOCK_SKEW

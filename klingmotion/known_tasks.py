@@ -1,0 +1,62 @@
+"""The tasks this session has met: since when, and by which reply ref it submitted them."""
+
+from __future__ import annotations
+
+from attrs import define, frozen
+
+from klingmotion.models import Task, TaskRef
+
+#: Seconds after which a task is forgotten: longer than any unclear submit is looked for, so that memory stays flat.
+_MEMORY = 3600.0
+
+_CHECK_EVERY = 256
+
+
+@frozen
+class Acquaintance:
+    """When a task was first met, and the reply ref it was submitted with here, if it was."""
+
+    since: float
+    reply_ref: str | None
+
+
+@define
+class KnownTasks:
+    """What a session remembers of tasks. Times are on the transport's monotonic clock."""
+
+    _met: dict[int, Acquaintance]
+    #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
+    listed: bool = False
+
+    @classmethod
+    def none(cls) -> KnownTasks:
+        """Of a new session."""
+        return cls({})
+
+    def meet(self, task_id: int, now: float) -> None:
+        """Note a task that was submitted elsewhere or earlier."""
+        self._met.setdefault(task_id, Acquaintance(now, None))
+        if len(self._met) % _CHECK_EVERY == 0:
+            self._met = {key: met for key, met in self._met.items() if now - met.since < _MEMORY}
+
+    def submitted(self, task: Task, now: float) -> None:
+        """Note a task that this session submitted `now`."""
+        self.meet(task.id, now)
+        self._met[task.id] = Acquaintance(now, task.ref.reply_ref)
+
+    def submitted_at(self, task_id: int) -> float | None:
+        """When this session submitted it, if it did."""
+        met = self._met.get(task_id)
+        return met.since if met is not None and met.reply_ref is not None else None
+
+    def strangers_to(self, ref: TaskRef, sent: float) -> frozenset[int]:
+        """Ids that cannot be the task of a submit sent at `sent` under `ref`: met before, or another submit's."""
+        return frozenset(
+            task_id
+            for task_id, met in self._met.items()
+            if met.reply_ref != ref.reply_ref and (met.reply_ref is not None or met.since < sent)
+        )
+
+    def note_listing(self, tasks: tuple[Task, ...]) -> None:
+        """Learn from a list of tasks whether it shows extractions at all."""
+        self.listed = self.listed or any(task.id in self._met for task in tasks)

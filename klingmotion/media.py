@@ -1,0 +1,196 @@
+"""What can be known of a media file before it is sent: its type by content, its size limit, a video's length."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from attrs import frozen
+
+from klingmotion.errors import InvalidRequestError
+from klingmotion.transport import ByteSource, BytesSource, FileSource
+
+#: Bytes an upload may have, by type (HTTP contract, section 2.6).
+MEGABYTE = 1_000_000
+LIMITS = {
+    "image/png": 10 * MEGABYTE,
+    "image/jpeg": 10 * MEGABYTE,
+    "video/mp4": 100 * MEGABYTE,
+    "video/quicktime": 100 * MEGABYTE,
+    "audio/wav": 20 * MEGABYTE,
+    "audio/wave": 20 * MEGABYTE,
+    "audio/mpeg": 20 * MEGABYTE,
+    "audio/mp4": 20 * MEGABYTE,
+    "audio/flac": 20 * MEGABYTE,
+    "audio/aac": 20 * MEGABYTE,
+    "audio/ogg": 20 * MEGABYTE,
+}
+
+#: Seconds a video may last whose motion is to be extracted (section 2.1).
+SHORTEST, LONGEST = 2.0, 10.0
+
+#: Seconds by which a container's own figure may be off.
+_ROUNDING = 0.05
+
+_KINDS = "MP4 or QuickTime video, PNG or JPEG image, WAV, MP3, M4A, FLAC, AAC or Ogg audio"
+_HEAD = 64
+
+#: Brands of the same container that hold images the API does not take.
+_STILL_IMAGES = (b"heic", b"heix", b"mif1", b"msf1", b"avif")
+
+
+@frozen
+class Media:
+    """A file that may be uploaded."""
+
+    source: ByteSource
+    content_type: str
+    #: What errors call it.
+    name: str
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video."""
+        return self.content_type.startswith("video/")
+
+
+async def examine(source: str | os.PathLike[str] | bytes, content_type: str | None = None) -> Media:
+    """Check a file before it is uploaded. The disk is read in a thread.
+
+    Raises:
+        InvalidRequestError: There is no such file, it is empty, of no usable type, too large, cut short, or a video
+            whose length is not allowed; the text says what is. Nothing was sent.
+    """
+    return await asyncio.to_thread(_examine, source, content_type)
+
+
+def _examine(given: str | os.PathLike[str] | bytes, content_type: str | None) -> Media:
+    name, source = _source(given)
+    if source.size == 0:
+        raise InvalidRequestError(f"{name} is empty")
+    try:
+        with source.open() as file:
+            kind = _checked_type(name, file.read(_HEAD), content_type)
+            _check_size(name, source.size, kind)
+            if kind.startswith("video/"):
+                _check_video(name, file, source.size)
+    except OSError as error:
+        raise InvalidRequestError(f"{name} cannot be read: {error.strerror or error}") from error
+    return Media(source, kind, name)
+
+
+def _source(given: str | os.PathLike[str] | bytes) -> tuple[str, ByteSource]:
+    if isinstance(given, bytes):
+        return f"the clip of {len(given)} bytes", BytesSource(given)
+    if not isinstance(given, str | os.PathLike):
+        raise InvalidRequestError(f"a file is given as a path or as bytes, got {type(given).__name__}")
+    path = Path(given)
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise InvalidRequestError(f"there is no file {str(given)!r} that can be read: {error}") from error
+    if not path.is_file():
+        raise InvalidRequestError(f"{str(given)!r} is not a file")
+    return str(path), FileSource(path, status.st_size)
+
+
+# --- Type and size --------------------------------------------------------------------------------------------------
+
+
+def _checked_type(name: str, head: bytes, content_type: str | None) -> str:
+    found = type_of(head)
+    if content_type is not None and content_type not in LIMITS:
+        raise InvalidRequestError(f"content_type {content_type!r} is not one the API takes: {', '.join(LIMITS)}")
+    if found is None and content_type is None:
+        raise InvalidRequestError(f"{name} is of no type the API takes, judged by its content: {_KINDS}")
+    return content_type or found or ""
+
+
+def type_of(head: bytes) -> str | None:
+    """The content type that the first bytes of a file tell, whatever its name."""
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in _STILL_IMAGES:
+            return None
+        return "video/quicktime" if brand == b"qt  " else "audio/mp4" if brand in (b"M4A ", b"M4B ") else "video/mp4"
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return "video/quicktime"
+    signatures = {
+        b"\x89PNG\r\n\x1a\n": "image/png",
+        b"\xff\xd8\xff": "image/jpeg",
+        b"fLaC": "audio/flac",
+        b"OggS": "audio/ogg",
+        b"ID3": "audio/mpeg",
+    }
+    for signature, kind in signatures.items():
+        if head.startswith(signature):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:  # an MPEG frame; layer 0 means ADTS
+        return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
+    return None
+
+
+def _check_size(name: str, size: int, kind: str) -> None:
+    if size > LIMITS[kind]:
+        raise InvalidRequestError(
+            f"{name} has {size / MEGABYTE:.1f} MB; the API takes at most {LIMITS[kind] // MEGABYTE} MB of {kind}"
+        )
+
+
+# --- Videos ---------------------------------------------------------------------------------------------------------
+
+
+def _check_video(name: str, file: BinaryIO, size: int) -> None:
+    if not _is_whole(file, size):
+        raise InvalidRequestError(
+            f"{name} is cut short or damaged: its parts do not add up to its size. Export or copy it again"
+        )
+    seconds = _duration(name, file)
+    if seconds is None:
+        return
+    if seconds < SHORTEST - _ROUNDING:
+        raise InvalidRequestError(
+            f"{name} lasts {seconds:.2f} s; a motion is extracted from {SHORTEST:g} to {LONGEST:g} s of video"
+        )
+    if seconds > LONGEST + _ROUNDING:
+        raise InvalidRequestError(
+            f"{name} lasts {seconds:.2f} s; a motion is extracted from {SHORTEST:g} to {LONGEST:g} s of video. To keep"
+            f" the first {LONGEST:g} s: ffmpeg -i {name} -t {LONGEST:g} -c:v libx264 -an trimmed.mp4"
+        )
+
+
+def _is_whole(file: BinaryIO, size: int) -> bool:
+    """Whether the top-level boxes of an MP4 or QuickTime file fill it exactly and one of them describes the video."""
+    position, described = 0, False
+    while position + 8 <= size:
+        file.seek(position)
+        header = file.read(16)
+        length = int.from_bytes(header[:4])
+        smallest = 8
+        if length == 1:
+            length, smallest = int.from_bytes(header[8:16]), 16
+        elif length == 0:  # to the end of the file
+            length = size - position
+        described = described or header[4:8] == b"moov"
+        if length < smallest:
+            return False
+        position += length
+    return described and 0 <= size - position < 8  # a few bytes of padding are common
+
+
+def _duration(name: str, file: BinaryIO) -> float | None:
+    """Seconds, where tinytag (extra `cli`) is installed and the file says it."""
+    try:
+        import tinytag
+    except ImportError:
+        return None
+    file.seek(0)
+    try:
+        seconds = tinytag.TinyTag.get(filename=None, file_obj=file, tags=False).duration
+    except (tinytag.TinyTagException, OSError, ValueError, KeyError, IndexError) as error:
+        raise InvalidRequestError(f"{name} is not a video that can be read: {error}") from error
+    return seconds or None

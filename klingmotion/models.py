@@ -1,0 +1,397 @@
+"""The values the API speaks in: frozen, snake_case, times as aware datetimes, durations in seconds.
+
+Every field may be missing on the wire, so nearly every field may be `None`. What the server sends and this version does
+not know is kept in `extra` under its wire name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from attrs import field, frozen
+
+from klingmotion.errors import InvalidRequestError
+
+#: Any JSON value.
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+#: `TaskInfo.type` and `Task.type` of a motion extraction.
+EXTRACTION_TYPE = "motion_control_motion_process"
+
+_REF_VERSION = 1
+
+
+def _extra() -> Mapping[str, Json]:
+    return field(factory=dict, hash=False, repr=False)
+
+
+@frozen(kw_only=True)
+class TaskRef:
+    """All that is needed to find a task again, in another process too. It holds no secret.
+
+    `str(ref)` is one line of versioned JSON; `TaskRef.parse` reads it back. A reference without `task_id` belongs to a
+    submit whose outcome is unknown: waiting for it first looks for the task by `reply_ref` and `resource_url`.
+    """
+
+    #: The task's id, or `None` while it is unknown whether there is a task.
+    task_id: int | None = None
+    #: The linked Kling account the task belongs to.
+    email: str | None = None
+    #: The mark the submit carried.
+    reply_ref: str | None = None
+    #: The video the task was asked to extract the motion from.
+    resource_url: str | None = None
+    #: When the submit was sent, by the local clock.
+    sent_at: datetime | None = None
+
+    def __str__(self) -> str:
+        known: dict[str, Json] = {"klingmotion": _REF_VERSION}
+        for name in ("task_id", "email", "reply_ref", "resource_url"):
+            if (value := getattr(self, name)) is not None:
+                known[name] = value
+        if self.sent_at is not None:
+            known["sent_at"] = self.sent_at.isoformat()
+        return json.dumps(known, ensure_ascii=True, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> TaskRef:
+        """Read a reference back from `str(ref)`; bare digits are taken as a task id.
+
+        Raises:
+            InvalidRequestError: The text is no reference, or one of a later version.
+        """
+        text = text.strip()
+        if text.isascii() and text.isdigit() and len(text) < 40:
+            return cls(task_id=int(text))
+        try:
+            known = json.loads(text)
+        except (ValueError, RecursionError):
+            known = None
+        if not isinstance(known, dict) or "klingmotion" not in known:
+            raise InvalidRequestError(
+                f"not a task id or task reference: {text[:80]!r} (expected digits, or what str(task.ref) gives)"
+            )
+        if known["klingmotion"] != _REF_VERSION:
+            raise InvalidRequestError(
+                f"this task reference has version {known['klingmotion']!r}; only version {_REF_VERSION} is known"
+            )
+        return cls(
+            task_id=_ref_id(known.get("task_id")),
+            email=_ref_text(known, "email"),
+            reply_ref=_ref_text(known, "reply_ref"),
+            resource_url=_ref_text(known, "resource_url"),
+            sent_at=_ref_time(_ref_text(known, "sent_at")),
+        )
+
+
+def _ref_id(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise InvalidRequestError(f"task_id in a task reference must be a whole number, got {value!r}")
+
+
+def _ref_text(known: Mapping[str, object], name: str) -> str | None:
+    value = known.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidRequestError(f"{name} in a task reference must be a text, got {value!r}")
+
+
+def _ref_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidRequestError(f"sent_at in a task reference must be an ISO time with a zone, got {text!r}")
+    return moment
+
+
+@frozen(kw_only=True)
+class MediaFile:
+    """A file the service hosts: part of a work or of a motion."""
+
+    url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    #: Seconds.
+    duration: float | None = None
+    resource_key: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class TaskInput:
+    """One input of a task: for an extraction, the video."""
+
+    name: str | None = None
+    input_type: str | None = None
+    token: str | None = None
+    blob_storage: Json = field(default=None, hash=False)
+    url: str | None = None
+    cover: str | None = None
+    from_work_id: int | None = None
+    from_upload_id: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class TaskArgument:
+    """One named argument of a task."""
+
+    name: str | None = None
+    value: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class TaskInfo:
+    """What a task was asked to do."""
+
+    type: str | None = None
+    scene: str | None = None
+    inputs: tuple[TaskInput, ...] = ()
+    arguments: tuple[TaskArgument, ...] = ()
+    extra_args: Mapping[str, Json] = field(factory=dict, hash=False)
+    callback_payloads: tuple[Json, ...] = field(default=(), hash=False)
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class WorkComment:
+    """The account owner's own comment on a work."""
+
+    rate: int | float | None = None
+    tags: tuple[Json, ...] = field(default=(), hash=False)
+    content: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Work:
+    """One output of a task."""
+
+    work_id: int | None = None
+    work_item_id: int | None = None
+    task_id: int | None = None
+    user_id: int | None = None
+    type: str | None = None
+    status: int | None = None
+    status_name: str | None = None
+    status_final: bool | None = None
+    content_type: str | None = None
+    resource: MediaFile | None = None
+    cover: MediaFile | None = None
+    star_num: int | None = None
+    clone_count: int | None = None
+    report_num: int | None = None
+    favored: bool | None = None
+    deleted: bool | None = None
+    viewed: bool | None = None
+    created_at: datetime | None = None
+    info: TaskInfo | None = None
+    self_attitude: str | None = None
+    self_comment: WorkComment | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Limitation:
+    """A quota of the account for one type of task."""
+
+    type: str | None = None
+    remaining: int | None = None
+    limit: int | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class PointGrant:
+    """One grant of points. Amounts are as the server counts them; the units of the two times are not documented."""
+
+    order_id: str | None = None
+    type: str | None = None
+    amount: int | float | None = None
+    balance: int | float | None = None
+    start_time: int | float | None = None
+    end_time: int | float | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class UserPoints:
+    """The account's points."""
+
+    points: tuple[PointGrant, ...] = ()
+    total: int | float | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Ticket:
+    """One ticket of the account."""
+
+    order_id: str | None = None
+    type: str | None = None
+    amount: int | float | None = None
+    balance: int | float | None = None
+    start_time: int | float | None = None
+    end_time: int | float | None = None
+    package_type: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class UserTickets:
+    """The account's tickets."""
+
+    ticket: tuple[Ticket, ...] = ()
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Task:
+    """The server's handle on work in progress, as one look saw it.
+
+    The reply's top level and its `task` object are one thing here. `is_final` decides whether the work is over;
+    `status_name` may hold a name this version has never heard of.
+    """
+
+    id: int
+    user_id: int | None = None
+    type: str | None = None
+    scene: str | None = None
+    #: The server's number for the status. Shown in errors; nothing is decided by it.
+    status: int | None = None
+    #: `submitted`, `processing`, `succeed`, `failed`, or a name the server invented since.
+    status_name: str | None = None
+    #: Whether the work is over (wire: `status_final`).
+    is_final: bool = False
+    #: The server's text; `success` when it succeeded.
+    message: str | None = None
+    #: Why it failed, in the server's words.
+    error: str | None = None
+    info: TaskInfo | None = None
+    favored: bool | None = None
+    deleted: bool | None = None
+    viewed: bool | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    viewed_at: datetime | None = None
+    works: tuple[Work, ...] = ()
+    limitation: Limitation | None = None
+    user_points: UserPoints | None = None
+    user_tickets: UserTickets | None = None
+    edit_project: Json = field(default=None, hash=False)
+    #: The five ETA fields are raw numbers of undocumented units.
+    eta_time: int | float | None = None
+    queuing_eta_time: int | float | None = None
+    origin_eta_time: int | float | None = None
+    origin_queuing_eta_time: int | float | None = None
+    current_timestamp: int | float | None = None
+    eta_time_over_sla: bool | None = None
+    #: How to find this task again.
+    ref: TaskRef = field(factory=TaskRef)
+    extra: Mapping[str, Json] = _extra()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the work is over and went well."""
+        return self.is_final and self.status_name == "succeed"
+
+
+@frozen(kw_only=True)
+class Motion:
+    """An extracted motion, or one of the official templates.
+
+    An entry of October 2025 has `work_id`, `task_id`, `bvh_url` and `binary_url`; one of January 2026 has `asset_id`,
+    sizes and times instead. What a shape lacks is `None`.
+    """
+
+    name: str | None = None
+    work_id: int | None = None
+    task_id: int | None = None
+    official: bool | None = None
+    tag: str | None = None
+    #: The preview video.
+    video_url: str | None = None
+    cover_url: str | None = None
+    #: A ZIP that holds the `.bvh` file.
+    bvh_url: str | None = None
+    #: A ZIP that holds the service's own binary form.
+    binary_url: str | None = None
+    asset_id: str | None = None
+    asset_type: str | None = None
+    #: Seconds.
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    has_audio: bool | None = None
+    created_at: datetime | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Asset:
+    """An uploaded file."""
+
+    #: For a video: what `submit_motion` takes.
+    resource_url: str | None = None
+    #: For a video: its first frame, what `submit_motion` takes as cover.
+    cover_url: str | None = None
+    #: For an image or audio file.
+    url: str | None = None
+    file_name: str | None = None
+    status: int | None = None
+    message: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class Deletion:
+    """What a delete removed."""
+
+    #: How many tasks were deleted.
+    deleted: int = 0
+    #: The works that went with them.
+    work_ids: tuple[int, ...] = ()
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class RunningTask:
+    """A task the API is tracking now, as GET /scheduler lists it."""
+
+    id: int | None = None
+    email: str | None = None
+    #: When tracking began.
+    started: str | None = None
+    #: How long ago that was, as the server prints it (`MM:SS`).
+    elapsed: str | None = None
+    reply_url: str | None = None
+    reply_ref: str | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
+class UploadProgress:
+    """How far an upload has come, in bytes. A retry starts again at 0 with the next `attempt`."""
+
+    sent: int
+    total: int
+    attempt: int = 1
+
+
+@frozen(kw_only=True)
+class MotionFiles:
+    """Where the files of a motion were saved; `None` for what the motion does not have."""
+
+    bvh: Path | None = None
+    binary: Path | None = None
+    video: Path | None = None
+    cover: Path | None = None

@@ -1,0 +1,185 @@
+"""The search for the task of a submit whose outcome is unclear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import attrs
+
+from klingmotion import replies, requests
+from klingmotion.calls import Calls, logger
+from klingmotion.errors import KlingMotionError, SubmitUncertainError
+from klingmotion.evidence import Evidence, Listing, Verdict, since
+from klingmotion.known_tasks import KnownTasks
+from klingmotion.models import Json, Task, TaskRef
+from klingmotion.requests import Request
+from klingmotion.retry import poll
+
+T = TypeVar("T")
+
+#: Pages of the list of tasks that one reading follows at most.
+_MOST_PAGES = 50
+
+
+class Search:
+    """Looks for one task until it is found or the settle window has passed and two more readings agree.
+
+    `sent` is the instant of the submit on the transport's clock; `patience` is how long unreadable lists are tried
+    again after the window.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        known: KnownTasks,
+        ref: TaskRef,
+        *,
+        sent: float,
+        deadline: float | None,
+        patience: float = 0.0,
+    ) -> None:
+        self._calls = calls
+        self._known = known
+        self._ref = ref
+        self._deadline = deadline
+        self._evidence = Evidence(ref, known.strangers_to(ref, sent))
+        self._settled = sent + calls.policy.settle
+        self._patience_ends = calls.transport.now() + patience
+        self._rounds = 0
+        self._rounds_after = 0
+        self._readable_after = 0
+        self._last_error: KlingMotionError | None = None
+
+    async def find(self) -> Task:
+        """The task.
+
+        Raises:
+            SubmitUncertainError: It is not there, or not there for certain, or several tasks may be it.
+        """
+        verdict = await poll(self._round, interval=self._interval, sleep=self._calls.sleep)
+        if len(verdict.candidates) != 1:
+            raise self._uncertain(verdict)
+        return await self._adopt(verdict.candidates[0])
+
+    # --- one reading ------------------------------------------------------------------------------------------------
+
+    async def _round(self) -> Verdict | None:
+        settled = self._calls.transport.now() >= self._settled
+        running = await self._read(requests.list_running(), replies.running)
+        listing = None if self._evidence.marked(running or ()) else await self._listing()
+        verdict = self._evidence.add(running, listing, settled=settled)
+        self._rounds += 1
+        self._rounds_after += settled
+        self._readable_after += settled and listing is not None
+        return verdict or (self._last_word() if self._is_over() else None)
+
+    def _is_over(self) -> bool:
+        now = self._calls.transport.now()
+        if self._calls.closed or (self._deadline is not None and now >= self._deadline):
+            return True
+        return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
+
+    def _last_word(self) -> Verdict:
+        return Verdict(self._evidence.candidates, absent=self._evidence.absent and self._known.listed)
+
+    def _interval(self) -> float:
+        """Doubling from a sixtieth of the window to a sixth, with a reading right at its end."""
+        settle = self._calls.policy.settle
+        transport = self._calls.transport
+        wait = min(settle / 60 * 2.0 ** min(self._rounds - 1, 30), settle / 6)
+        left = self._settled - transport.now()
+        wait = min(wait, left) if left > 0 else settle / 60
+        wait = max(wait, self._calls.pauses.remaining(requests.list_running(), transport.now()))
+        return self._calls.within(wait, self._deadline)
+
+    async def _read(self, request: Request, reader: Callable[[Json], T]) -> T | None:
+        try:
+            return await self._calls.once(request, reader, deadline=self._deadline)
+        except KlingMotionError as error:
+            if self._calls.closed:
+                return None
+            self._last_error = error
+            logger.info("while looking for an unclear submit: %s", error)
+            return None
+
+    async def _listing(self) -> Listing | None:
+        """The account's tasks since the submit.
+
+        Neither order nor size of a page is documented, so the list is followed to both sides: from its newest entry
+        on, and from its oldest back to before the submit.
+        """
+        start = _milliseconds(since(self._ref.sent_at)) if self._ref.sent_at else None
+        found: dict[int, Task] = {}
+        complete = await self._follow(found, start, forward=True)
+        if found:
+            complete = await self._follow(found, start, forward=False) and complete
+        elif not complete:
+            return None
+        tasks = tuple(found.values())
+        self._known.note_listing(tasks)
+        return Listing(tasks, complete)
+
+    async def _follow(self, found: dict[int, Task], start: int | None, *, forward: bool) -> bool:
+        """Add page after page to `found` until there is nothing new; whether that end was reached."""
+        edge = start if forward else _edge(found, min)
+        for _ in range(_MOST_PAGES):
+            page = await self._page(edge, forward=forward)
+            if page is None:
+                return False
+            fresh = {task.id: task for task in page if task.id not in found}
+            found |= fresh
+            edge = _edge(found, max if forward else min)
+            if not fresh or (not forward and start is not None and edge is not None and edge < start):
+                return True
+            if edge is None:
+                return False  # entries without times cannot be followed
+        return False
+
+    async def _page(self, edge: int | None, *, forward: bool) -> tuple[Task, ...] | None:
+        after, before = (edge, None) if forward else (None, edge)
+        request = requests.list_tasks(created_after=after, created_before=before, email=self._ref.email)
+        return await self._read(request, replies.history)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def _adopt(self, task_id: int) -> Task:
+        ref = attrs.evolve(self._ref, task_id=task_id)
+        self._known.meet(task_id, self._calls.transport.now())
+        logger.info("an unclear submit was accepted", extra={"task_id": task_id, "reply_ref": ref.reply_ref})
+        request = requests.get_task(task_id, email=ref.email)
+        seen = await self._read(request, replies.task(ref))
+        return seen or Task(id=task_id, ref=ref)  # known to exist; the wait will see the rest
+
+    def _uncertain(self, verdict: Verdict) -> SubmitUncertainError:
+        video = self._ref.resource_url or "a video"
+        if verdict.candidates:
+            ids = ", ".join(map(str, verdict.candidates))
+            found = (
+                f"tasks {ids} match and the one that is ours cannot be told"
+                if len(verdict.candidates) > 1
+                else f"task {ids} may be it"
+            )
+        elif verdict.absent:
+            found = "everything points to it not having been accepted"
+        else:
+            found = "the lists of tasks do not settle it"
+        error = SubmitUncertainError(
+            f"it is unknown whether the submit of {video} (reply ref {self._ref.reply_ref}) was accepted: {found}."
+            " It was not sent again; wait_for_motion(error.ref) looks for it again",
+            ref=self._ref,
+            absent=verdict.absent,
+            candidates=verdict.candidates,
+        )
+        error.last_error = self._last_error
+        return error
+
+
+def _edge(found: dict[int, Task], end: Callable[[list[int]], int]) -> int | None:
+    times = [_milliseconds(task.created_at) for task in found.values() if task.created_at]
+    return end(times) if times else None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)

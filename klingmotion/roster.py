@@ -1,0 +1,142 @@
+"""Shared looks: one GET /scheduler instead of one look at each of many tasks.
+
+That list shows what still runs. A task that leaves it is looked at once, at once; the look decides. A task the list
+never showed, or a list that fails or is caught telling old news, leaves every wait to its own looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import define, field
+
+from klingmotion import replies, requests
+from klingmotion.calls import Calls, logger
+from klingmotion.errors import KlingMotionError
+
+#: Waits from which a shared look is worth it.
+MANY = 5
+
+#: Listings in a row that may fail before every wait goes back to its own looks.
+_MOST_FAILURES = 2
+
+#: Times a task may leave the list without being final before the list no longer counts for it.
+_MOST_FALSE_LEAVES = 2
+
+
+@define(eq=False)
+class Member:
+    """One wait: how often it would look by itself, and the sleeper to wake when its task has left the list."""
+
+    task_id: int
+    interval: Callable[[], float]
+    wake: asyncio.Future[None] | None = None
+    #: The list shows the task.
+    shown: bool = False
+    #: The task has left the list since the last look.
+    left: bool = False
+    #: When the list last stopped counting for it: the looks of many such waits must not come all at once.
+    let_go_at: float | None = None
+    false_leaves: int = field(default=0, init=False)
+
+    def rouse(self) -> None:
+        """Wake the wait, so that it finds out when its next look is due now."""
+        if self.wake is not None and not self.wake.done():
+            self.wake.set_result(None)
+
+    def looked(self) -> None:
+        """Note that the look which followed a leave found the task not final."""
+        self.false_leaves += self.left
+        self.left = False
+
+
+class Roster:
+    """The waits of one session that may share looks."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._members: set[Member] = set()
+        self._ended: set[int] = set()
+        self._trusted = True
+        self._failures = 0
+        self._ticker: asyncio.Task[None] | None = None
+        self._wake: asyncio.Future[None] | None = None
+        self._listed_at = 0.0
+
+    def join(self, member: Member) -> None:
+        """Let a wait take part."""
+        self._members.add(member)
+        if not self._is_worth_it():
+            return
+        if self._ticker is None or self._ticker.done():
+            self._listed_at = self._calls.transport.now()
+            self._ticker = self._calls.background(self._tick())
+        self._rouse()
+
+    def leave(self, member: Member, *, final: bool) -> None:
+        """Let a wait go; a final one that the list still shows later is old news."""
+        self._members.discard(member)
+        if final and member.shown:
+            self._ended.add(member.task_id)
+        if not self._is_worth_it():
+            self._rouse()
+
+    def _is_worth_it(self) -> bool:
+        return self._trusted and len(self._members) >= MANY
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _tick(self) -> None:
+        while self._is_worth_it() and not self._calls.closed:
+            now = self._calls.transport.now()
+            wait = max(self._due() - now, self._calls.pauses.remaining(requests.list_running(), now))
+            if wait > 0:
+                self._wake = asyncio.get_running_loop().create_future()
+                await self._calls.sleep(wait, self._wake)
+                continue  # whoever joined or left meanwhile may have changed when it is due
+            await self._list()
+        self._let_go()
+
+    def _due(self) -> float:
+        """As soon as the busiest of the waits would look by itself."""
+        wait = min(member.interval() for member in self._members)
+        return self._listed_at + wait * 2.0**self._failures
+
+    async def _list(self) -> None:
+        self._listed_at = self._calls.transport.now()
+        ended, self._ended = self._ended, set()
+        try:
+            running = await self._calls.once(requests.list_running(), replies.running)
+        except KlingMotionError as error:
+            logger.info("a shared look failed: %s", error)
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._let_go()
+            return
+        self._failures = 0
+        ids = {task.id for task in running}
+        if ended & ids:
+            logger.warning(
+                "the list of running tasks shows finished ones; every task is looked at by itself from here on"
+            )
+            self._trusted = False
+        else:
+            self._call_the_roll(ids)
+
+    def _call_the_roll(self, ids: set[int | None]) -> None:
+        for member in self._members:
+            if member.task_id in ids:
+                member.shown = member.false_leaves < _MOST_FALSE_LEAVES
+            elif member.shown:
+                member.shown, member.left = False, True
+                member.rouse()
+
+    def _let_go(self) -> None:
+        """Send every wait back to its own looks."""
+        for member in self._members:
+            if member.shown:
+                member.shown, member.let_go_at = False, self._calls.transport.now()
+                member.rouse()

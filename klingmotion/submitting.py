@@ -1,0 +1,131 @@
+"""Submits: paid for once, never lost.
+
+A submit is sent again only if the connection never opened or the server said 429. After any other unclear outcome the
+task is looked for instead.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import attrs
+
+from klingmotion import replies
+from klingmotion.calls import SUBMIT_LIMIT, Calls, logger
+from klingmotion.errors import (
+    APIConnectionError,
+    APIResponseError,
+    KlingMotionError,
+    RateLimitError,
+    SubmitUncertainError,
+    TaskFailedError,
+)
+from klingmotion.known_tasks import KnownTasks
+from klingmotion.models import Task, TaskRef
+from klingmotion.reconciliation import Search
+from klingmotion.requests import Request
+
+
+def new_reply_ref() -> str:
+    """A mark no other submit carries: short ASCII, for its length and characters are not documented."""
+    return f"km-{uuid.uuid4().hex}"
+
+
+class Submitter:
+    """Sends submits and finds out what became of them."""
+
+    def __init__(self, calls: Calls, known: KnownTasks) -> None:
+        self._calls = calls
+        self._known = known
+
+    async def submit(self, request: Request, ref: TaskRef, *, deadline: float | None = None) -> Task:
+        """Send one submit and give its task.
+
+        Raises:
+            TaskFailedError: It was accepted and is over already, without success.
+            RateLimitError: No slot became free in time; `retry_after` is what remains to be waited.
+            SubmitUncertainError: It may have been accepted.
+            KlingMotionError: It was not accepted.
+        """
+        post = _Post(self._calls, request, ref, deadline)
+        try:
+            answer = await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
+        except KlingMotionError as error:
+            if not replies.is_unclear(error):
+                raise
+            answer = await self._search(post, error, deadline)
+        if isinstance(answer, str):
+            failure = APIResponseError(
+                f"{request.work}: the answer holds no task id; the server says: {answer}", path="$.task.id"
+            )
+            failure.ref = post.ref
+            raise failure
+        self._known.submitted(answer, post.sent)
+        logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
+        return _unless_failed(answer)
+
+    async def _search(self, post: _Post, cause: KlingMotionError, deadline: float | None) -> Task:
+        logger.warning("the outcome of a submit is unclear: %s", cause, extra={"reply_ref": post.ref.reply_ref})
+        search = Search(self._calls, self._known, post.ref, sent=post.sent, deadline=deadline)
+        try:
+            return await search.find()
+        except SubmitUncertainError as error:
+            error.last_error = cause
+            raise error from cause
+
+    async def resolve(self, ref: TaskRef, *, deadline: float | None = None) -> Task:
+        """Look again for the task of a submit that was unclear, in this process or an earlier one.
+
+        Raises:
+            SubmitUncertainError: It is still not there, or several tasks may be it.
+        """
+        transport = self._calls.transport
+        age = (transport.utcnow() - ref.sent_at).total_seconds() if ref.sent_at else self._calls.policy.settle
+        sent = transport.now() - max(0.0, age)
+        patience = self._calls.policy.settle
+        task = await Search(self._calls, self._known, ref, sent=sent, deadline=deadline, patience=patience).find()
+        self._known.submitted(task, sent)
+        return task
+
+
+class _Post:
+    """The POST of one submit, and when it was last sent."""
+
+    def __init__(self, calls: Calls, request: Request, ref: TaskRef, deadline: float | None) -> None:
+        self._calls = calls
+        self._request = request
+        self._deadline = deadline
+        self.ref = ref
+        self.sent = calls.transport.now()
+
+    async def send(self) -> Task | str:
+        """Send it once."""
+        transport = self._calls.transport
+        self.sent = transport.now()
+        self.ref = attrs.evolve(self.ref, sent_at=transport.utcnow())
+        reader = replies.submitted(self.ref)
+        return await self._calls.once(self._request, reader, deadline=self._deadline, limit=SUBMIT_LIMIT)
+
+
+def _was_not_seen(error: KlingMotionError) -> bool:
+    """Whether the server certainly did nothing, so that sending again cannot pay twice."""
+    return isinstance(error, RateLimitError) or (isinstance(error, APIConnectionError) and not error.sent)
+
+
+def _unless_failed(task: Task) -> Task:
+    if task.is_final and not task.succeeded:
+        raise TaskFailedError(failure_text(task), ref=task.ref, task=task)
+    return task
+
+
+def failure_text(task: Task) -> str:
+    """What to say of a failed task: the server's `error` before its `message`, the status for whoever looks it up."""
+    said = task.error or task.message or "no reason given"
+    status = f"status {task.status}, {task.status_name or 'no name'}"
+    return f"task {task.id} failed: {said} ({status}). Nothing is to be waited for; change the input and submit again"
+
+
+def reference(request: Request, resource_url: str) -> TaskRef:
+    """How a submit is found again before it has a task id."""
+    reply_ref = (request.json or {}).get("replyRef")
+    return TaskRef(email=request.email, reply_ref=str(reply_ref), resource_url=resource_url)

@@ -1,0 +1,114 @@
+"""The one seam to the outside: HTTP, time and chance.
+
+A transport owns the base URL and the token, so that requests and everything above them hold no secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from attrs import field, frozen
+
+from klingmotion.replies import Response
+from klingmotion.requests import Request
+
+
+class ByteSource(Protocol):
+    """Something to upload, which can be read from its first byte as often as needed."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+
+    def open(self) -> BinaryIO:
+        """Open it at byte 0."""
+
+
+@frozen
+class FileSource:
+    """A file to upload."""
+
+    path: Path
+    size: int
+
+    def open(self) -> BinaryIO:
+        """Open the file."""
+        return self.path.open("rb")
+
+
+@frozen
+class BytesSource:
+    """Bytes to upload."""
+
+    data: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self.data)
+
+    def open(self) -> BinaryIO:
+        """A view of the bytes."""
+        return io.BytesIO(self.data)
+
+
+@frozen(kw_only=True)
+class Download:
+    """An answer whose body is still to come."""
+
+    status: int
+    #: Names are lower case.
+    headers: dict[str, str]
+    pieces: AsyncIterator[bytes]
+
+
+class Transport(Protocol):
+    """What the client needs from the outside. Tests and other HTTP stacks bring their own."""
+
+    def now(self) -> float:
+        """Seconds on a monotonic clock."""
+
+    def utcnow(self) -> datetime:
+        """The wall clock, aware."""
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+
+    async def sleep(self, seconds: float, *, wake: asyncio.Future[None] | None = None) -> None:
+        """Return after `seconds`, or as soon as `wake` is done."""
+
+    async def send(self, request: Request, *, timeout: float | None = None) -> Response:
+        """Send once and give the whole answer, whatever its status.
+
+        Raises:
+            APIConnectionError: No answer; `sent` is False only if the connection never opened.
+            APITimeoutError: No whole answer within `timeout` seconds.
+            APIResponseError: An answer that is not HTTP, or was cut short.
+        """
+
+    async def upload(
+        self,
+        request: Request,
+        source: ByteSource,
+        *,
+        on_sent: Callable[[int], None],
+        timeout: float | None = None,
+    ) -> Response:
+        """Send `source` as the raw body, as `send` does; `on_sent` gets the bytes handed over so far."""
+
+    def download(self, url: str, *, offset: int = 0) -> AbstractAsyncContextManager[Download]:
+        """Fetch a file from any host, without the token, from byte `offset` if the host allows."""
+
+    async def close(self) -> None:
+        """Give up what this transport opened. It may be used again afterwards."""
+
+
+def bare(url: str) -> str:
+    """A URL without its query, which may hold a signature."""
+    return url.split("?", 1)[0][:200]

@@ -1,0 +1,263 @@
+"""One wait for one task: looks until `status_final`, through whatever passes on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Literal, NoReturn
+
+import attrs
+
+from klingmotion import replies, requests
+from klingmotion.calls import Calls, logger
+from klingmotion.errors import (
+    KlingMotionError,
+    NotFoundError,
+    TaskError,
+    TaskFailedError,
+    TaskGoneError,
+    TaskTimeoutError,
+)
+from klingmotion.eta import Eta
+from klingmotion.known_tasks import KnownTasks
+from klingmotion.models import Task, TaskRef
+from klingmotion.replies import is_passing
+from klingmotion.retry import PollPolicy, poll
+from klingmotion.roster import Member, Roster
+from klingmotion.submitting import failure_text
+
+#: What becomes of a task whose wait is cancelled: left alone, no longer tracked by the API, or deleted.
+OnCancel = Literal["leave", "untrack", "delete"]
+
+#: Seconds that `on_cancel` may take.
+FAREWELL = 2.0
+
+#: A task that the list of running tasks shows is looked at singly when its age has doubled, within these seconds.
+_RARELY, _AT_LEAST = 15.0, 120.0
+
+
+class Wait:
+    """The state of one wait. Use as a context manager around `changes` and `final`."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        known: KnownTasks,
+        roster: Roster,
+        target: Task | TaskRef,
+        *,
+        policy: PollPolicy,
+        deadline: float | None,
+    ) -> None:
+        transport = calls.transport
+        self._calls = calls
+        self._roster = roster
+        self._policy = policy
+        self._deadline = deadline
+        self.task = target if isinstance(target, Task) else None
+        self.ref = target.ref if isinstance(target, Task) else target
+        self.task_id = _id_of(self.ref)
+        self.request = requests.get_task(self.task_id, email=self.ref.email)
+        self._reader = replies.task(self.ref)
+        self.started = transport.now()
+        submitted = known.submitted_at(self.task_id)
+        known.meet(self.task_id, self.started)
+        self._born = self.started if submitted is None else submitted
+        self._grace_ends = self._grace_end(submitted, follows_submit=isinstance(target, Task))
+        self._due = self._born + policy.first if isinstance(target, Task) else self.started
+        self._looked_at: float | None = None
+        self._eta = Eta()
+        self._member = Member(self.task_id, self._ordinary_interval)
+        self.looks = 0
+        self._failures = 0
+        self.last_error: KlingMotionError | None = None
+
+    def _grace_end(self, submitted: float | None, *, follows_submit: bool) -> float:
+        """Until when a 404 may mean that the task is not visible yet."""
+        if submitted is not None or follows_submit:
+            return self._born + self._policy.grace
+        if self.ref.sent_at is None:
+            return self.started
+        age = (self._calls.transport.utcnow() - self.ref.sent_at) / timedelta(seconds=1)
+        return self.started + self._policy.grace - max(0.0, age)
+
+    def __enter__(self) -> Wait:
+        self._roster.join(self._member)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._roster.leave(self._member, final=self.task is not None and self.task.is_final)
+
+    # --- what callers ask for ---------------------------------------------------------------------------------------
+
+    async def next_change(self) -> Task:
+        """The task as of the next look that shows something new.
+
+        Raises:
+            TaskTimeoutError: The deadline passed first.
+            TaskGoneError: The server no longer knows the task.
+            TaskError: The session was closed.
+            KlingMotionError: An answer that ends the wait, or the last of too many failed looks in a row.
+        """
+        return await poll(self._look, interval=self._wait, sleep=self._sleep)
+
+    async def final(self, on_change: Callable[[Task], Awaitable[None]]) -> Task:
+        """The task once it has succeeded; `on_change` hears of every change, the final one included.
+
+        Raises:
+            TaskFailedError: It is over and did not succeed.
+        """
+        while self.task is None or not self.task.is_final:
+            await on_change(await self.next_change())
+        if not self.task.succeeded:
+            raise self._ended(TaskFailedError, failure_text(self.task))
+        return self.task
+
+    async def farewell(self, on_cancel: OnCancel) -> None:
+        """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
+        if on_cancel == "leave" or self._calls.closed:
+            return
+        build = requests.untrack_task if on_cancel == "untrack" else requests.delete_task
+        request = build(self.task_id, email=self.ref.email)
+
+        async def say_it() -> None:
+            try:
+                await self._calls.answer(request, limit=FAREWELL)
+            except KlingMotionError as error:
+                logger.warning("on_cancel=%s: %s", on_cancel, error, extra={"task_id": self.task_id})
+
+        # A task of its own: a second cancellation ends the caller's waiting at once, not the request.
+        await asyncio.wait({self._calls.background(say_it())}, timeout=FAREWELL)
+
+    # --- when to look -----------------------------------------------------------------------------------------------
+
+    def _age(self) -> float:
+        return self._calls.transport.now() - self._born
+
+    def _ordinary_interval(self) -> float:
+        transport = self._calls.transport
+        age, chance = self._age(), transport.random()
+        if self._failures:
+            return self._policy.interval_after_failures(age, self._failures, chance)
+        return self._policy.interval(age, chance, self._eta.left(transport.now()))
+
+    def _next_due(self) -> float:
+        """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
+        now = self._calls.transport.now()
+        if self._member.left:
+            return now
+        if self._member.shown:
+            seen = self._born if self._looked_at is None else self._looked_at
+            rare = min(max(seen - self._born, _RARELY), _AT_LEAST)
+            return max(self._due, seen + rare)
+        if self._member.let_go_at is not None:
+            spread = self._member.let_go_at + self._calls.transport.random() * self._ordinary_interval()
+            self._member.let_go_at = None
+            self._due = max(self._due, spread)
+        return self._due
+
+    def _wait(self) -> float:
+        now = self._calls.transport.now()
+        wait = max(self._next_due() - now, self._calls.pauses.remaining(self.request, now), 0.0)
+        return self._calls.within(wait, self._deadline)
+
+    async def _sleep(self, seconds: float) -> None:
+        self._member.wake = asyncio.get_running_loop().create_future()
+        try:
+            await self._calls.sleep(seconds, self._member.wake)
+        finally:
+            self._member.wake = None
+
+    # --- one look ---------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> Task | None:
+        """The task if this look shows something new."""
+        self._check()
+        now = self._calls.transport.now()
+        if self._next_due() > now or self._calls.pauses.remaining(self.request, now) > 0:
+            return None
+        self.looks += 1
+        try:
+            seen = await self._calls.once(self.request, self._reader, deadline=self._deadline)
+        except KlingMotionError as error:
+            self._note_failure(error)
+            return None
+        finally:
+            self._looked_at = self._calls.transport.now()
+        self._failures = 0
+        self._eta.note(seen, self._looked_at)
+        self._due = self._looked_at + self._ordinary_interval()
+        if not seen.is_final:
+            self._member.looked()
+        before, self.task = self.task, seen
+        return seen if before is None or _shown(before) != _shown(seen) else None
+
+    def _note_failure(self, error: KlingMotionError) -> None:
+        """Count a failed look, or end the wait if the answer is final or the patience is used up."""
+        self.last_error = error
+        self._check()
+        now = self._calls.transport.now()
+        if isinstance(error, NotFoundError):
+            if now >= self._grace_ends:
+                raise self._ended(TaskGoneError, f"task {self.task_id} is not known to the server: {_GONE}") from error
+            self._due = now + self._policy.floor
+            return
+        self._failures += 1
+        if not is_passing(error):
+            self._raise(error, "the answer ends this wait")
+        if self._failures >= self._policy.max_failed_looks:
+            self._raise(error, f"{self._failures} looks in a row failed")
+        self._due = now + self._ordinary_interval()
+
+    def _check(self) -> None:
+        """End the wait if the session is closed or the deadline has passed."""
+        if self._calls.closed:
+            raise self._ended(
+                TaskError,
+                f"the session was closed while task {self.task_id} was waited for. {self._goes_on()}",
+            )
+        now = self._calls.transport.now()
+        if self._deadline is not None and now >= self._deadline:
+            raise self._ended(
+                TaskTimeoutError,
+                f"task {self.task_id} was not final after {now - self.started:.1f} s and {self.looks} looks"
+                f" (last seen: {self._last_seen()}). {self._goes_on()}",
+            ) from self.last_error
+
+    def _last_seen(self) -> str:
+        return "never" if self.task is None else f"{self.task.status_name or 'no name'}, {self.task.status}"
+
+    def _goes_on(self) -> str:
+        return "The task goes on; wait_for_motion(error.ref) resumes"
+
+    def _ended(self, kind: type[TaskError], message: str) -> TaskError:
+        return kind(
+            message,
+            ref=attrs.evolve(self.ref, task_id=self.task_id),
+            task=self.task,
+            looks=self.looks,
+            elapsed=self._calls.transport.now() - self.started,
+            last_error=self.last_error,
+        )
+
+    def _raise(self, error: KlingMotionError, why: str) -> NoReturn:
+        error.ref, error.task = self.ref, self.task
+        error.add_note(f"task {self.task_id}: {why} (last seen: {self._last_seen()}). {self._goes_on()}")
+        raise error
+
+
+_GONE = (
+    "deleted, refused at moderation, out of credits, or of another account (check email=). A task that fails can vanish"
+    " instead of ending as failed. Nothing is to be waited for"
+)
+
+
+def _id_of(ref: TaskRef) -> int:
+    if ref.task_id is None:
+        raise ValueError("a wait needs a task id")
+    return ref.task_id
+
+
+def _shown(task: Task) -> tuple[int | None, str | None, bool]:
+    return task.status, task.status_name, task.is_final

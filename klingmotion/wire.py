@@ -1,0 +1,199 @@
+"""The shapes of the API's answers that need more than names: a task's two levels, a motion's two dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from klingmotion.converter import kind_of, structure, unstructure
+from klingmotion.errors import APIResponseError
+from klingmotion.models import Asset, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo, TaskRef
+
+#: Fields of a task reply that live inside its `task` object; all others live at the top level.
+TASK_OBJECT = frozenset(
+    {
+        "id", "userId", "type", "scene", "taskInfo", "favored", "deleted", "viewed",
+        "createTime", "updateTime", "viewTime",
+    }
+)  # fmt: skip
+
+_STATUS = ("status", "status_name", "status_final")
+
+
+@attrs.frozen(kw_only=True)
+class _MotionFiles:
+    """A motion's `extData`."""
+
+    bvh_binary: str | None = None
+    output_binary: str | None = None
+    extra: Mapping[str, Json] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class _MotionEntry:
+    """An entry of the motions list, with the fields of both its shapes (contract section 2.3)."""
+
+    work_name: str | None = None
+    work_id: int | None = None
+    task_id: int | None = None
+    official: bool | None = None
+    tag: str | None = None
+    resource: MediaFile | None = None
+    cover: MediaFile | None = None
+    ext_data: _MotionFiles | None = None
+    asset_id: str | None = None
+    asset_type: str | None = None
+    url: str | None = None
+    cover_url: str | None = None
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    has_audio: bool | None = None
+    created_at: datetime | None = None
+    extra: Mapping[str, Json] = attrs.field(factory=dict)
+
+
+def _object(value: Json, path: str) -> dict[str, Json]:
+    if isinstance(value, dict):
+        return value
+    raise APIResponseError(
+        f"the answer is not what was promised: {path}: expected an object, got {kind_of(value)}", path=path
+    )
+
+
+def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
+    """Read a task reply; what `ref` knows already is kept in the task's own reference.
+
+    Raises:
+        APIResponseError: A type is wrong, or neither the reply nor `ref` has an id, or they have different ones.
+    """
+    flat, inside = _flatten(_object(reply, path), path)
+    if flat.get("id") is None:
+        flat["id"] = ref.task_id
+    if flat["id"] is None:
+        said = flat.get("error") or flat.get("message")
+        hint = f"; the server says: {said}" if isinstance(said, str) else ""
+        raise APIResponseError(f"the answer holds no task id{hint}", path=f"{path}.task.id")
+    try:
+        read = structure(flat, Task, path)
+    except APIResponseError as error:
+        first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
+        where = ".".join([path, *(["task"] if first.split("[")[0] in inside else []), first, *rest])
+        raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
+    if ref.task_id not in (None, read.id):
+        raise APIResponseError(
+            f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
+        )
+    if flat.get("status_final") is None and read.status_name in ("succeed", "failed"):
+        read = attrs.evolve(read, is_final=True)
+    known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or input_url(read.info))
+    return attrs.evolve(read, ref=known)
+
+
+def input_url(info: TaskInfo | None) -> str | None:
+    """The video a task was made for."""
+    return next((given.url for given in info.inputs if given.url), None) if info is not None else None
+
+
+def _flatten(reply: dict[str, Json], path: str) -> tuple[dict[str, Json], frozenset[str]]:
+    """One object from a reply's two levels, and the names that came from the inner one.
+
+    The status triple is the top level's; what it lacks is the task's, and if both lack all of it, the first work's.
+    """
+    inner = _object({} if reply.get("task") is None else reply["task"], f"{path}.task")
+    outer = {name: value for name, value in reply.items() if name != "task" and value is not None}
+    from_inner = {
+        name for name, value in inner.items() if name not in outer or (name in TASK_OBJECT and value is not None)
+    }
+    flat = outer | {name: inner[name] for name in from_inner}
+    works = flat.get("works")
+    if (
+        all(flat.get(name) is None for name in _STATUS)
+        and isinstance(works, list)
+        and works
+        and isinstance(works[0], dict)
+    ):
+        flat |= {name: works[0].get(name) for name in _STATUS}
+    return flat, frozenset(from_inner)
+
+
+def motion(entry: Json, path: str = "$") -> Motion:
+    """Read one entry of the motions list, of either shape.
+
+    Raises:
+        APIResponseError: A type is wrong.
+    """
+    read = structure(entry, _MotionEntry, path)
+    resource, cover, files = (
+        read.resource or MediaFile(),
+        read.cover or MediaFile(),
+        read.ext_data or _MotionFiles(),
+    )
+    extra = dict(read.extra)
+    nested = {"resource": resource.extra, "cover": cover.extra, "extData": files.extra}
+    extra |= {name: dict(unknown) for name, unknown in nested.items() if unknown}
+    return Motion(
+        name=read.work_name,
+        work_id=read.work_id,
+        task_id=read.task_id,
+        official=read.official,
+        tag=read.tag,
+        video_url=resource.url or read.url,
+        cover_url=cover.url or read.cover_url,
+        bvh_url=files.bvh_binary,
+        binary_url=files.output_binary,
+        asset_id=read.asset_id,
+        asset_type=read.asset_type,
+        duration=read.duration if read.duration is not None else resource.duration,
+        width=read.width if read.width is not None else resource.width,
+        height=read.height if read.height is not None else resource.height,
+        has_audio=read.has_audio,
+        created_at=read.created_at,
+        extra=extra,
+    )
+
+
+# --- Spelling -------------------------------------------------------------------------------------------------------
+
+
+def spell(
+    value: Task | Motion | Asset | Deletion | RunningTask,
+) -> dict[str, Json]:
+    """The JSON of a value, in the API's names; reading it back gives the value again."""
+    if isinstance(value, Motion):
+        return _spell_motion(value)
+    flat: dict[str, Json] = unstructure(value)
+    if isinstance(value, Task):
+        inner = {name: flat.pop(name) for name in TASK_OBJECT if name in flat}
+        return {"task": inner, **flat}
+    return flat
+
+
+def _spell_motion(value: Motion) -> dict[str, Json]:
+    """An entry in the shape of October 2025, with the later shape's fields where it has them."""
+    extra = dict(value.extra)
+    resource, cover, files = (_object(extra.pop(part, {}), f"$.{part}") for part in ("resource", "cover", "extData"))
+    has_files = value.bvh_url or value.binary_url or files
+    entry = _MotionEntry(
+        work_name=value.name,
+        work_id=value.work_id,
+        task_id=value.task_id,
+        official=value.official,
+        tag=value.tag,
+        resource=MediaFile(url=value.video_url, extra=resource) if value.video_url or resource else None,
+        cover=MediaFile(url=value.cover_url, extra=cover) if value.cover_url or cover else None,
+        ext_data=_MotionFiles(bvh_binary=value.bvh_url, output_binary=value.binary_url, extra=files)
+        if has_files
+        else None,
+        asset_id=value.asset_id,
+        asset_type=value.asset_type,
+        duration=value.duration,
+        width=value.width,
+        height=value.height,
+        has_audio=value.has_audio,
+        created_at=value.created_at,
+        extra=extra,
+    )
+    return unstructure(entry)
