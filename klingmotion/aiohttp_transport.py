@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -321,6 +322,10 @@ class _OwnSession:
         #: Opens one for every request.
         self.fresh = _session(aiohttp.TCPConnector(force_close=True))
         self._guard = _closing(self.kept, self.fresh)
+        # The finalizer, not this object, keeps the sessions alive: garbage that is collected together is finalized in
+        # no particular order, and aiohttp warns of sessions that are finalized open.
+        self._forgotten = weakref.finalize(self, _close_soon, loop, self._guard)
+        self._forgotten.atexit = False
 
     async def open(self) -> None:
         """Start the guard: from here on the loop knows what to close."""
@@ -328,8 +333,18 @@ class _OwnSession:
 
     async def close(self) -> None:
         """Close them now, if their loop can still do so."""
+        self._forgotten.detach()
         if not self.loop.is_closed():
             await self._guard.aclose()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, guard: AsyncGenerator[None, None]) -> None:
+    if loop.is_running():
+        loop.call_soon_threadsafe(lambda: loop.create_task(_closed(guard)))
+
+
+async def _closed(guard: AsyncGenerator[None, None]) -> None:
+    await guard.aclose()
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -341,8 +356,8 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 async def _closing(*sessions: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
     """Hold HTTP sessions open until this generator is closed.
 
-    asyncio closes every asynchronous generator that is still open when a loop shuts down, and one that is forgotten
-    when it is collected. So the sessions are closed in time even where nobody says so.
+    asyncio closes every asynchronous generator that is still open when a loop shuts down. So the sessions are closed
+    in time even where nobody says so.
     """
     try:
         yield

@@ -120,8 +120,8 @@ class Files:
 
 
 def _upload_again(error: KlingMotionError) -> bool:
-    """An upload's answer that is well-formed and says no is final; the rest may pass."""
-    return is_passing(error) and not (isinstance(error, APIResponseError) and error.path is not None)
+    """An upload's answer that says no in its `status` is final; the rest may pass."""
+    return is_passing(error) and not (isinstance(error, APIResponseError) and error.path == "$.status")
 
 
 def _download_again(error: KlingMotionError) -> bool:

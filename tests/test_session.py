@@ -1,0 +1,224 @@
+"""A session in all walks of life (behaviours T1 and T2)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import warnings
+
+import aiohttp
+import pytest
+
+from klingmotion import ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
+from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
+from tests.stage import TOKEN, now, staged, submitted
+
+# --- T1: loops ------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_made_outside_a_loop_works_in_one_and_in_a_second_after_re_entering() -> None:
+    """T1: module level, two runs."""
+    with ThreadedEmulator(Emulator()) as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+
+        async def use() -> int:
+            async with session:
+                return len([motion async for motion in session.motions(mine=False)])
+
+        assert asyncio.run(use()) == asyncio.run(use()) > 0
+
+
+def test_a_session_that_is_never_entered_or_closed_leaves_nothing_behind() -> None:
+    """T1, T2: two runs, forgotten twice; neither socket nor warning remains."""
+    with ThreadedEmulator(Emulator()) as emulator, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sessions = [MotionSession(TOKEN, base_url=emulator.url)]
+
+        async def use() -> int:
+            return len([motion async for motion in sessions[0].motions(mine=False)])
+
+        assert asyncio.run(use()) == asyncio.run(use()) > 0
+        sessions.clear()
+        gc.collect()
+
+
+def test_a_session_forgotten_while_its_loop_runs_closes_its_sockets() -> None:
+    """T2: when it is collected."""
+    with ThreadedEmulator(Emulator()) as emulator, warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        task_id = emulator.run(lambda inner: inner.add_task().id)
+
+        async def use() -> None:
+            session = MotionSession(TOKEN, base_url=emulator.url)
+            await session.get_task(task_id)
+            del session
+            gc.collect()
+            await asyncio.sleep(0.05)
+            gc.collect()
+
+        asyncio.run(use(), debug=True)
+
+
+def test_threads_may_take_turns_but_not_share_a_session_at_one_time() -> None:
+    """T1: one after the other works; at one time it is a typed error, not a hang."""
+    with ThreadedEmulator(Emulator(progress=ByTime(600, 600))) as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+        task = emulator.run(lambda inner: inner.add_task())
+        entered, leave = threading.Event(), threading.Event()
+
+        async def hold() -> None:
+            async with session:
+                await session.get_task(task.id)
+                entered.set()
+                await asyncio.to_thread(leave.wait)
+
+        async def use() -> None:
+            await session.get_task(task.id)
+
+        thread = threading.Thread(target=lambda: asyncio.run(hold()))
+        thread.start()
+        entered.wait(10)
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(use())
+        leave.set()
+        thread.join()
+
+        async def enter_and_use() -> None:
+            async with session:
+                await use()
+
+        asyncio.run(enter_and_use())
+
+
+async def test_a_session_works_before_it_is_entered() -> None:
+    """T1: entering is for closing in time."""
+    async with Emulator() as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+        assert [motion async for motion in session.motions(mine=False)]
+        await session.close()
+
+
+async def test_a_closed_session_says_so_until_it_is_entered_again() -> None:
+    """T1: a typed error, then life as before."""
+    async with staged() as (_, session):
+        await session.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await session.get_task(17)
+        async with session:
+            assert [motion async for motion in session.motions(mine=False)]
+        await session.close()
+        await session.close()
+
+
+# --- T2: closing ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stalled", [False, True], ids=["asleep", "in a look"])
+async def test_closing_wakes_pending_waits_with_a_typed_error(stalled: bool) -> None:
+    """T2: at once, with the reference to go on with."""
+    async with staged(Emulator(progress=ByTime(500, 500))) as (emulator, session):
+        if stalled:
+            emulator.fail("get_task", StallAfter(600), times=None)
+        task = await submitted(session)
+        waits = [asyncio.create_task(session.wait_for_motion(task.ref)) for _ in range(3)]
+        await asyncio.sleep(10)
+        began = now()
+        await session.close()
+        for wait in waits:
+            with pytest.raises(TaskError, match="closed") as caught:
+                await wait
+            assert caught.value.ref.task_id == task.id
+        assert now() - began < 0.1
+
+
+async def test_closing_ends_a_retried_call_too() -> None:
+    """T2: nothing goes on behind the back of whoever closed."""
+    async with staged() as (emulator, session):
+        emulator.fail("get_task", StallAfter(600), times=None)
+        call = asyncio.create_task(session.get_task(emulator.add_task().id))
+        await asyncio.sleep(5)
+        began = now()
+        await session.close()
+        with pytest.raises(KlingMotionError):
+            await call
+        assert now() - began < 0.1
+        assert emulator.books.count("get_task") == 1
+
+
+async def test_after_closing_no_task_is_left() -> None:
+    """T2: shared looks and farewells end with the session."""
+    async with Emulator(progress=ByTime(500, 500)) as emulator:
+        before = {task for task in asyncio.all_tasks() if "klingmotion/emulator" not in repr(task)}
+        async with MotionSession(TOKEN, base_url=emulator.url) as session:
+            waits = [asyncio.create_task(session.wait_for_task(emulator.add_task().id)) for _ in range(20)]
+            await asyncio.sleep(30)
+        await asyncio.gather(*waits, return_exceptions=True)
+        left = {task for task in asyncio.all_tasks() - before if "RequestHandler" not in repr(task)}
+        assert not left
+
+
+async def test_the_callers_own_http_session_stays_open() -> None:
+    """Rule 10: close only what you opened."""
+    async with Emulator() as emulator, aiohttp.ClientSession() as http:
+        async with MotionSession(TOKEN, base_url=emulator.url, http=http) as session:
+            await session.wait_for_motion(await submitted(session))
+        assert not http.closed
+
+
+async def test_a_closed_http_session_of_the_caller_is_named() -> None:
+    """T1: the error says what to look at."""
+    http = aiohttp.ClientSession()
+    await http.close()
+    async with MotionSession(TOKEN, base_url="http://127.0.0.1:9/v1", http=http) as session:
+        with pytest.raises(KlingMotionError, match="http="):
+            await session.get_task(17)
+
+
+async def test_a_lonely_wait_needs_one_connection_whatever_the_interval() -> None:
+    """Performance goal 7: kept longer than the longest sleep between looks."""
+    emulator = Emulator(progress=ByTime(200, 200))
+    async with staged(emulator, poll=PollPolicy(jitter=0)) as (emulator, session):
+        opened = []
+        transport = session._calls.transport
+        task = await submitted(session)
+        http = await transport._http()  # type: ignore[attr-defined]  # to count what its connector opens
+        original = http.connector._create_connection
+
+        async def counted(*given: object, **named: object) -> object:
+            opened.append(now())
+            return await original(*given, **named)
+
+        http.connector._create_connection = counted
+        await session.wait_for_task(task)
+        assert len(opened) <= 1
+
+
+def test_the_example_shows_no_warning_in_development_mode() -> None:
+    """Rule 10: `python -X dev -W error` is silent, with and without entering."""
+    code = """
+import asyncio, gc, sys
+from klingmotion import MotionSession, PollPolicy
+from klingmotion.emulator import Emulator
+from tests.stage import CLIP
+
+async def main(enter):
+    async with Emulator() as emulator:
+        session = MotionSession(emulator.token, base_url=emulator.url, poll=PollPolicy(first=0.01, floor=0.01))
+        if enter:
+            async with session:
+                await session.extract_motion(CLIP.read_bytes())
+        else:
+            await session.extract_motion(CLIP.read_bytes())
+
+for enter in (True, False):
+    asyncio.run(main(enter))
+    gc.collect()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -1,0 +1,197 @@
+"""Many waits on one session: pauses are shared (W5), looks are shared (W10), and no wait ends wrongly for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from klingmotion import (
+    APIConnectionError,
+    MotionSession,
+    PollPolicy,
+    RateLimitError,
+    Request,
+    TaskRef,
+    TaskTimeoutError,
+)
+from klingmotion.emulator import Account, ByTime, Emulator, RateLimited
+from tests.fake_transport import Answer, FakeTransport
+from tests.stage import now, staged
+
+# --- W5 -------------------------------------------------------------------------------------------------------------
+
+
+async def test_one_429_pauses_every_call_of_the_account_until_the_same_instant() -> None:
+    """W5: fifty waits, one 429 of 3 s: no request in the next 3 s."""
+    async with staged(Emulator(accounts=[Account("a@example.com", 50)], progress=ByTime(20, 20))) as (
+        emulator,
+        session,
+    ):
+        tasks = [emulator.add_task() for _ in range(50)]
+        waits = [asyncio.create_task(session.wait_for_task(task.id)) for task in tasks]
+        await asyncio.sleep(8)
+        emulator.fail("get_task", RateLimited(3, "seconds"))
+        emulator.fail("list_running", RateLimited(3, "seconds"))
+        await asyncio.gather(*waits)
+        began = min(seen.at for seen in emulator.books.requests if seen.fault == "RateLimited")
+        during = [seen.at - began for seen in emulator.books.requests if 0.001 < seen.at - began < 2.99]
+        assert during == []
+
+
+async def test_each_wait_leaves_a_pause_at_its_own_deadline() -> None:
+    """W5: a wait with one second left raises after one second."""
+    async with staged() as (emulator, session):
+        emulator.fail("delete_task", RateLimited(300, "seconds"))
+        with pytest.raises(RateLimitError):
+            await session.delete_task(1)
+        began = now()
+        with pytest.raises(TaskTimeoutError):
+            await session.wait_for_task(emulator.add_task().id, timeout=1)
+        assert 1 <= now() - began < 1.1
+
+
+async def test_a_pause_is_of_one_account_only() -> None:
+    """W5: the other account works on."""
+    accounts = [Account("a@example.com", 5), Account("b@example.com", 5)]
+    async with staged(Emulator(accounts=accounts)) as (emulator, session):
+        emulator.fail("delete_task", RateLimited(300, "seconds"))
+        with pytest.raises(RateLimitError):
+            await session.delete_task(1, email="a@example.com")
+        began = now()
+        await session.get_task(emulator.add_task(email="b@example.com").id, email="b@example.com")
+        assert now() == began
+        with pytest.raises(RateLimitError, match="held back"):
+            await session.get_task(emulator.add_task(email="a@example.com").id, email="a@example.com")
+
+
+async def test_a_call_with_patience_outlasts_a_pause() -> None:
+    """W5: it is sent once the pause is over."""
+    async with staged() as (emulator, session):
+        task = emulator.add_task(ended=True)
+        emulator.fail("get_task", RateLimited(60, "seconds"))
+        began = now()
+        await asyncio.gather(session.get_task(task.id), session.get_task(task.id))
+        assert 60 <= now() - began < 62
+
+
+# --- W10 ------------------------------------------------------------------------------------------------------------
+
+
+class _Service:
+    """Tasks that end after a time, and a list of running tasks that may lie."""
+
+    def __init__(self, ends: dict[int, float], listed: Callable[[int, float], bool] | None = None) -> None:
+        self.ends = ends
+        self.listed = listed or (lambda task_id, at: at < self.ends[task_id])
+        self.list_fails = False
+
+    def __call__(self, request: Request) -> Answer:
+        at = now()
+        if request.path == "/scheduler":
+            if self.list_fails:
+                return APIConnectionError("no list today")
+            return 200, [{"id": task_id} for task_id in self.ends if self.listed(task_id, at)]
+        task_id = int(request.path.rpartition("/")[2])
+        final = at >= self.ends[task_id]
+        name = "succeed" if final else "processing"
+        return 200, {"task": {"id": task_id}, "status": 99, "status_name": name, "status_final": final}
+
+
+async def waited(
+    service: _Service, *, together: bool, policy: PollPolicy | None = None
+) -> tuple[int, dict[int, float]]:
+    """Requests sent and the lag of each wait, on one session or on one each."""
+    transport = FakeTransport(service)
+    policy = policy or PollPolicy()
+    lags = {}
+
+    async def one(session: MotionSession, task_id: int) -> None:
+        await session.wait_for_task(TaskRef(task_id=task_id), timeout=None, poll=policy)
+        lags[task_id] = now() - service.ends[task_id]
+
+    shared = MotionSession(transport=transport)
+    sessions = {task_id: shared if together else MotionSession(transport=transport) for task_id in service.ends}
+    await asyncio.gather(*(one(session, task_id) for task_id, session in sessions.items()))
+    await shared.close()
+    return len(transport.asked), lags
+
+
+def spread(count: int, seconds: float = 60.0) -> dict[int, float]:
+    """Tasks that end around `seconds` from now."""
+    return {number: now() + seconds * (0.9 + 0.2 * number / count) for number in range(1, count + 1)}
+
+
+async def test_a_thousand_waits_share_looks_at_a_fifth_of_the_requests_and_no_more_lag() -> None:
+    """W10: one list per tick replaces most single looks."""
+    apart, alone_lags = await waited(_Service(spread(1000)), together=False)
+    shared, lags = await waited(_Service(spread(1000)), together=True)
+    assert shared <= apart / 5
+    assert sum(lags.values()) <= sum(alone_lags.values())
+    assert max(lags.values()) <= max(alone_lags.values()) + 0.2, "a shared look is two round trips"
+
+
+LIES: dict[str, Callable[[int, float], bool]] = {
+    "always empty": lambda _, __: False,
+    "shows everything for ever": lambda _, __: True,
+    "shows the odd ones only": lambda task_id, _: task_id % 2 == 1,
+    "forgets all after half a minute": lambda _, at: at < 1030,
+    "flickers": lambda task_id, at: (int(at) + task_id) % 2 == 0,
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_list_that_lies_ends_no_wait_wrongly(lie: str) -> None:
+    """W10: the final word is always a look at the task itself."""
+    apart, alone_lags = await waited(_Service(spread(100)), together=False)
+    service = _Service(spread(100), LIES[lie])
+    sent, lags = await waited(service, together=True)
+    assert all(lag >= 0 for lag in lags.values())
+    assert sent <= 1.6 * apart
+    late = sum(lags.values()) / sum(alone_lags.values())
+    assert late <= 1.6, f"{late:.2f} times the lag of separate looks"
+
+
+async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:
+    """W10: as if there were none, whether it fails from the start or later."""
+    _, alone_lags = await waited(_Service(spread(50)), together=False)
+    for after in (0, 20):
+        service = _Service(spread(50))
+        waiting = asyncio.create_task(waited(service, together=True))
+        await asyncio.sleep(after)
+        service.list_fails = True
+        _, lags = await waiting
+        assert max(lags.values()) <= 1.3 * max(alone_lags.values())
+
+
+async def test_a_few_waits_do_not_ask_for_the_list() -> None:
+    """W10: sharing pays from a handful on."""
+    transport = FakeTransport(_Service(spread(3)))
+    session = MotionSession(transport=transport)
+    await asyncio.gather(*(session.wait_for_task(number, timeout=None) for number in (1, 2, 3)))
+    assert Counter(request.path for _, request in transport.asked)["/scheduler"] == 0
+    await session.close()
+
+
+async def test_against_the_emulator_shared_waits_all_end_with_their_own_task() -> None:
+    """W10: three accounts, one list."""
+    accounts = [Account(f"{name}@example.com", 50) for name in "abc"]
+    async with staged(Emulator(accounts=accounts, progress=ByTime(15, 15))) as (emulator, session):
+        owners = [accounts[number % 3].email for number in range(60)]
+        tasks = [emulator.add_task(email=owner) for owner in owners]
+        waits = (session.wait_for_task(task.id, email=owner) for task, owner in zip(tasks, owners, strict=True))
+        assert [task.id for task in await asyncio.gather(*waits)] == [task.id for task in tasks]
+        assert emulator.books.count("get_task") <= 60 * 5
+
+
+async def test_when_the_waits_are_over_nothing_ticks_on() -> None:
+    """W10: the shared look ends with the last of them."""
+    async with staged(Emulator(accounts=[Account("a@example.com", 50)], progress=ByTime(5, 5))) as (emulator, session):
+        await asyncio.gather(*(session.wait_for_task(emulator.add_task().id) for _ in range(10)))
+        await asyncio.sleep(1)
+        lists = emulator.books.count("list_running")
+        await asyncio.sleep(100)
+        assert emulator.books.count("list_running") == lists
+        assert not [task for task in asyncio.all_tasks() if "Roster" in repr(task)]
