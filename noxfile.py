@@ -55,7 +55,7 @@ def lowest(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Run thousands of extractions under random faults and print the table."""
     session.install(".", *GROUPS["tests"])
-    session.run("pytest", "tests/soak", "-m", "soak", "-s", *session.posargs)
+    session.run("pytest", "tests/test_soak.py", "-s", *session.posargs, env={"KLINGMOTION_SOAK_JOBS": "5000"})
 
 
 @nox.session

@@ -264,7 +264,7 @@ def _translated(error: Exception, work: str, timeout: float | None) -> KlingMoti
     elif isinstance(error, aiohttp.ClientResponseError):
         return APIResponseError(f"{work} got an answer that is not proper HTTP: {error.message}")
     elif isinstance(error, aiohttp.ClientPayloadError):
-        failure = APIResponseError(f"{work} got an answer that was cut short or is too long: {error}")
+        failure = APIResponseError(f"{work} got an answer that was cut short or is too long")
     else:
         failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
     failure.__cause__ = error

@@ -22,6 +22,7 @@ from klingmotion.transport import Transport
 T = TypeVar("T")
 
 logger = logging.getLogger("klingmotion")
+logger.addHandler(logging.NullHandler())  # silent unless the application says otherwise
 
 #: Seconds one request may take. A submit's answer waits for Kling's own, so it gets longer.
 REQUEST_LIMIT = 30.0

@@ -6,8 +6,9 @@ from attrs import define, frozen
 
 from klingmotion.models import Task, TaskRef
 
-#: Seconds after which a task is forgotten: longer than any unclear submit is looked for, so that memory stays flat.
-_MEMORY = 3600.0
+#: Seconds after which a task is forgotten, so that memory stays flat. Longer than the server's clock may be off and a
+#: submit may take together: an older task is no candidate for an unclear submit anyway.
+_MEMORY = 900.0
 
 _CHECK_EVERY = 256
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
@@ -12,15 +11,13 @@ from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import KlingMotionError, SubmitUncertainError
 from klingmotion.evidence import Evidence, Listing, Verdict, since
+from klingmotion.history import History
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Json, Task, TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
 
 T = TypeVar("T")
-
-#: Pages of the list of tasks that one reading follows at most.
-_MOST_PAGES = 50
 
 
 class Search:
@@ -45,6 +42,7 @@ class Search:
         self._ref = ref
         self._deadline = deadline
         self._evidence = Evidence(ref, known.strangers_to(ref, sent))
+        self._history = History(self._read, email=ref.email, start=since(ref.sent_at) if ref.sent_at else None)
         self._settled = sent + calls.policy.settle
         self._patience_ends = calls.transport.now() + patience
         self._rounds = 0
@@ -68,7 +66,8 @@ class Search:
     async def _round(self) -> Verdict | None:
         settled = self._calls.transport.now() >= self._settled
         running = await self._read(requests.list_running(), replies.running)
-        listing = None if self._evidence.marked(running or ()) else await self._listing()
+        marked = self._evidence.marked(running or ())
+        listing = None if marked else await self._listing(settled=settled)
         verdict = self._evidence.add(running, listing, settled=settled)
         self._rounds += 1
         self._rounds_after += settled
@@ -104,43 +103,12 @@ class Search:
             logger.info("while looking for an unclear submit: %s", error)
             return None
 
-    async def _listing(self) -> Listing | None:
-        """The account's tasks since the submit.
-
-        Neither order nor size of a page is documented, so the list is followed to both sides: from its newest entry
-        on, and from its oldest back to before the submit.
-        """
-        start = _milliseconds(since(self._ref.sent_at)) if self._ref.sent_at else None
-        found: dict[int, Task] = {}
-        complete = await self._follow(found, start, forward=True)
-        if found:
-            complete = await self._follow(found, start, forward=False) and complete
-        elif not complete:
-            return None
-        tasks = tuple(found.values())
-        self._known.note_listing(tasks)
-        return Listing(tasks, complete)
-
-    async def _follow(self, found: dict[int, Task], start: int | None, *, forward: bool) -> bool:
-        """Add page after page to `found` until there is nothing new; whether that end was reached."""
-        edge = start if forward else _edge(found, min)
-        for _ in range(_MOST_PAGES):
-            page = await self._page(edge, forward=forward)
-            if page is None:
-                return False
-            fresh = {task.id: task for task in page if task.id not in found}
-            found |= fresh
-            edge = _edge(found, max if forward else min)
-            if not fresh or (not forward and start is not None and edge is not None and edge < start):
-                return True
-            if edge is None:
-                return False  # entries without times cannot be followed
-        return False
-
-    async def _page(self, edge: int | None, *, forward: bool) -> tuple[Task, ...] | None:
-        after, before = (edge, None) if forward else (None, edge)
-        request = requests.list_tasks(created_after=after, created_before=before, email=self._ref.email)
-        return await self._read(request, replies.history)
+    async def _listing(self, *, settled: bool) -> Listing | None:
+        """Whole at first and after the settle window, short in between."""
+        listing = await (self._history.whole() if settled or self._rounds == 0 else self._history.short())
+        if listing is not None:
+            self._known.note_listing(listing.tasks)
+        return listing
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -174,12 +142,3 @@ class Search:
         )
         error.last_error = self._last_error
         return error
-
-
-def _edge(found: dict[int, Task], end: Callable[[list[int]], int]) -> int | None:
-    times = [_milliseconds(task.created_at) for task in found.values() if task.created_at]
-    return end(times) if times else None
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)

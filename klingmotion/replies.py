@@ -127,7 +127,7 @@ def status_error(request: Request, response: Response, now: datetime) -> APIStat
     """The error an answer other than 2xx stands for. `now` is the wall clock, for a Retry-After that is a date."""
     error, message, code = _texts(response)
     kind, advice = _class_of(response.status, error, code)
-    said = error or message or " ".join(response.text.split())[:200] or "an empty body"
+    said = error or message or _glimpse(response)
     failure = kind(
         f"{request.work} was answered with {response.status}: {said} - {advice}",
         status=response.status,
@@ -141,8 +141,20 @@ def status_error(request: Request, response: Response, now: datetime) -> APIStat
     return failure
 
 
+def _glimpse(response: Response) -> str:
+    """What to say of a body that is not JSON."""
+    text = " ".join(response.text.split())
+    if text.startswith("<"):
+        return "a web page"
+    return text[:200] or "an empty body"
+
+
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Seconds a 429 asks to wait: the longest of header seconds, header date and body `retryAfter` (section 6)."""
+    """Seconds a 429 asks to wait: the longest of header seconds, header date and body `retryAfter` (section 6).
+
+    A point in time is measured from the server's own `Date`, where it sends one: the two clocks may be minutes apart.
+    """
+    now = _http_date(response.headers.get("date", "")) or now
     header = response.headers.get("retry-after", "").strip()
     body = _json_or_none(response)
     asked = body.get("retryAfter") if isinstance(body, dict) else None
@@ -235,9 +247,7 @@ def _json(response: Response) -> Json:
     try:
         return _parse(response.body)
     except (ValueError, RecursionError):
-        start = " ".join(response.text.split())[:80]
-        what = f"it begins {start!r}" if start else "it is empty"
-        raise APIResponseError(f"the answer ({response.status}) is not JSON: {what}") from None
+        raise APIResponseError(f"the answer ({response.status}) is not JSON but {_glimpse(response)!r}") from None
 
 
 def task(ref: TaskRef) -> Callable[[Json], Task]:

@@ -165,7 +165,7 @@ class Emulator:
         self._script.add(endpoint, faults, times)
 
     def heal(self, endpoint: str | None = None) -> None:
-        """Forget the faults still to come at an endpoint, or at all of them."""
+        """Forget the faults scripted for an endpoint; or all that are to come, chaos included."""
         self._script.clear(endpoint)
 
     def next_tasks(self, *outcomes: Outcome, resource_url: str | None = None) -> None:

@@ -143,7 +143,7 @@ def at_capacity(retry_after: RetryAfter, now: float) -> Refusal:
     headers: dict[str, str] = {}
     at = now + retry_after.seconds
     if retry_after.form == "seconds":
-        headers["Retry-After"] = f"{retry_after.seconds:g}"
+        headers["Retry-After"] = f"{retry_after.seconds:.12g}"
     elif retry_after.form == "date":
         headers["Retry-After"] = formatdate(at, usegmt=True)
     elif retry_after.form == "body":

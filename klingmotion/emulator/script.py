@@ -31,7 +31,9 @@ class Script:
             self._once[endpoint].extend(list(faults) * times)
 
     def clear(self, endpoint: str | None = None) -> None:
-        """Forget what is scripted for an endpoint, or for all."""
+        """Forget what is scripted for an endpoint; or all there is to come, chaos included."""
+        if endpoint is None:
+            self._dice = None
         for name in self._once if endpoint is None else (endpoint,):
             self._once[name].clear()
             self._always.pop(name, None)

@@ -1,0 +1,85 @@
+"""The list of an account's tasks, read as far back as one search needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+from klingmotion import replies, requests
+from klingmotion.evidence import Listing
+from klingmotion.models import Json, Task
+from klingmotion.requests import Request
+
+#: Pages of one reading that are followed at most.
+_MOST_PAGES = 50
+
+#: Milliseconds by which a short reading overlaps what was read before.
+_OVERLAP = 60_000
+
+Read = Callable[[Request, Callable[[Json], tuple[Task, ...]]], Awaitable[tuple[Task, ...] | None]]
+
+
+class History:
+    """GET /tasks from a time on, read again and again. `read` gives `None` where a page cannot be read.
+
+    Neither order nor size of a page is documented, so a whole reading follows the list to both sides: from its newest
+    entry on, and from its oldest back to before the start. That is dear where an account is busy; a short reading only
+    looks for what is new at either end.
+    """
+
+    def __init__(self, read: Read, *, email: str | None, start: datetime | None) -> None:
+        self._read = read
+        self._email = email
+        self._start = None if start is None else _milliseconds(start)
+        self._found: dict[int, Task] = {}
+
+    async def whole(self) -> Listing | None:
+        """Everything there is, with whether it is certainly all; `None` if nothing could be read."""
+        self._found = {}
+        complete = await self._follow(self._start, forward=True)
+        if self._found:
+            complete = await self._follow(_edge(self._found.values(), min), forward=False) and complete
+        elif not complete:
+            return None
+        return Listing(tuple(self._found.values()), complete)
+
+    async def short(self) -> Listing | None:
+        """What was there before and what is new at either end, never known to be all."""
+        newest = _edge(self._found.values(), max)
+        pages = [await self._page(self._start, forward=True)]
+        if newest is not None:
+            pages.append(await self._page(newest - _OVERLAP, forward=True))
+        if all(page is None for page in pages):
+            return None
+        self._found |= {task.id: task for page in pages for task in page or ()}
+        return Listing(tuple(self._found.values()), complete=False)
+
+    async def _follow(self, edge: int | None, *, forward: bool) -> bool:
+        """Add page after page until there is nothing new; whether that end was reached."""
+        for _ in range(_MOST_PAGES):
+            page = await self._page(edge, forward=forward)
+            if page is None:
+                return False
+            fresh = {task.id: task for task in page if task.id not in self._found}
+            self._found |= fresh
+            edge = _edge(self._found.values(), max if forward else min)
+            beyond = not forward and edge is not None and self._start is not None and edge < self._start
+            if not fresh or beyond:
+                return True
+            if edge is None:
+                return False  # entries without times cannot be followed
+        return False
+
+    async def _page(self, edge: int | None, *, forward: bool) -> tuple[Task, ...] | None:
+        after, before = (edge, None) if forward else (None, edge)
+        request = requests.list_tasks(created_after=after, created_before=before, email=self._email)
+        return await self._read(request, replies.history)
+
+
+def _edge(tasks: Iterable[Task], end: Callable[[list[int]], int]) -> int | None:
+    times = [_milliseconds(task.created_at) for task in tasks if task.created_at]
+    return end(times) if times else None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)
