@@ -58,10 +58,10 @@ from klingmotion.models import (
     WorkComment,
 )
 from klingmotion.replies import Response
-from klingmotion.requests import Request
+from klingmotion.requests import Endpoint, Request
 from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.session import MotionSession
-from klingmotion.transport import Transport
+from klingmotion.transport import ByteSource, Download, Transport
 from klingmotion.waiting import OnCancel
 
 __version__ = "0.1.0"
@@ -77,9 +77,12 @@ __all__ = [
     "AssetNotFoundError",
     "AuthenticationError",
     "BadRequestError",
+    "ByteSource",
     "ConfigurationError",
     "Deletion",
+    "Download",
     "DownloadError",
+    "Endpoint",
     "GoneError",
     "InsufficientCreditsError",
     "InternalServerError",

@@ -70,9 +70,9 @@ class AiohttpTransport:
     transport, with the event loop, or when the transport is forgotten, whichever comes first.
     """
 
-    def __init__(self, base_url: str, token: Secret, *, http: aiohttp.ClientSession | None = None) -> None:
+    def __init__(self, base_url: str, token: str | Secret, *, http: aiohttp.ClientSession | None = None) -> None:
         self._base_url = base_url
-        self._token = token
+        self._token = token if isinstance(token, Secret) else Secret(token)
         self._given = http
         self._own: _OwnSession | None = None
         self._random = random.Random()
@@ -141,7 +141,8 @@ class AiohttpTransport:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
         failure: KlingMotionError
         try:
-            async with http.get(URL(url, encoded="%" in url), headers=headers, timeout=limits) as response:
+            target = URL(url, encoded="%" in url)
+            async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
                 return
@@ -191,6 +192,7 @@ class AiohttpTransport:
                     data=None if body is None else body.pieces(),
                     headers=self._headers(request, body),
                     allow_redirects=False,
+                    raise_for_status=False,  # whatever a session of the caller's is set to
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
                 ) as response:
                     content = await _whole(response)

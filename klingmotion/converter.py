@@ -38,7 +38,7 @@ NAMES = {
     "output_binary": "output_binary",
 }
 
-_EXTRA = "\0extra"  # no JSON object of the API has such a key
+_EXTRA = "extra, of ours"  # no JSON object of the API has such a key
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -31,6 +31,13 @@ class Verdict:
 
     candidates: tuple[int, ...] = ()
     absent: bool = False
+    #: The search ended before a single candidate could be seen twice.
+    unconfirmed: bool = False
+
+    @property
+    def task_id(self) -> int | None:
+        """The task, if it is certain which."""
+        return self.candidates[0] if len(self.candidates) == 1 and not self.unconfirmed else None
 
 
 @define

@@ -6,9 +6,9 @@ from attrs import define, frozen
 
 from klingmotion.models import Task, TaskRef
 
-#: Seconds after which a task is forgotten, so that memory stays flat. Longer than the server's clock may be off and a
-#: submit may take together: an older task is no candidate for an unclear submit anyway.
-_MEMORY = 900.0
+#: Seconds after which a task is forgotten, so that memory stays flat. Longer than twice what the server's clock may be
+#: off and what a submit may take together: an older task is no candidate for an unclear submit anyway.
+_MEMORY = 1800.0
 
 _CHECK_EVERY = 256
 
@@ -55,7 +55,7 @@ class KnownTasks:
         return frozenset(
             task_id
             for task_id, met in self._met.items()
-            if met.reply_ref != ref.reply_ref and (met.reply_ref is not None or met.since < sent)
+            if (met.since < sent if met.reply_ref is None else met.reply_ref != ref.reply_ref)
         )
 
     def note_listing(self, tasks: tuple[Task, ...]) -> None:

@@ -44,8 +44,13 @@ class TaskRef:
     reply_ref: str | None = None
     #: The video the task was asked to extract the motion from.
     resource_url: str | None = None
-    #: When the submit was sent, by the local clock.
-    sent_at: datetime | None = None
+    #: When the submit was sent, by the local clock; aware.
+    sent_at: datetime | None = field(default=None)
+
+    @sent_at.validator
+    def _is_aware(self, _: object, value: datetime | None) -> None:
+        if value is not None and value.tzinfo is None:
+            raise InvalidRequestError(f"sent_at of a task reference must be a time with a zone, got {value!r}")
 
     def __str__(self) -> str:
         known: dict[str, Json] = {"klingmotion": _REF_VERSION}
@@ -107,7 +112,7 @@ def _ref_time(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise InvalidRequestError(f"sent_at in a task reference must be an ISO time with a zone, got {text!r}")
     return moment
 

@@ -19,6 +19,9 @@ from klingmotion.retry import poll
 
 T = TypeVar("T")
 
+#: Readings after the settle window that a task which shows only then may still take to be confirmed.
+_LAST_ROUNDS = 4
+
 
 class Search:
     """Looks for one task until it is found or the settle window has passed and two more readings agree.
@@ -57,9 +60,9 @@ class Search:
             SubmitUncertainError: It is not there, or not there for certain, or several tasks may be it.
         """
         verdict = await poll(self._round, interval=self._interval, sleep=self._calls.sleep)
-        if len(verdict.candidates) != 1:
+        if verdict.task_id is None:
             raise self._uncertain(verdict)
-        return await self._adopt(verdict.candidates[0])
+        return await self._adopt(verdict.task_id)
 
     # --- one reading ------------------------------------------------------------------------------------------------
 
@@ -78,10 +81,13 @@ class Search:
         now = self._calls.transport.now()
         if self._calls.closed or (self._deadline is not None and now >= self._deadline):
             return True
+        if len(self._evidence.candidates) == 1 and self._rounds_after < _LAST_ROUNDS:
+            return False  # it showed only just now and wants a second reading
         return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
 
     def _last_word(self) -> Verdict:
-        return Verdict(self._evidence.candidates, absent=self._evidence.absent and self._known.listed)
+        absent = self._evidence.absent and self._known.listed
+        return Verdict(self._evidence.candidates, absent=absent, unconfirmed=True)
 
     def _interval(self) -> float:
         """Doubling from a sixtieth of the window to a sixth, with a reading right at its end."""

@@ -41,7 +41,7 @@ TaskLike = Task | TaskRef | int | str
 FileLike = str | os.PathLike[str] | bytes
 
 #: Called with every new state of a task; may be a coroutine function, and is awaited before the next look.
-OnTask = Callable[[Task], Awaitable[None] | None]
+OnTask = Callable[[Task], Awaitable[object] | object]
 
 
 class MotionSession:
@@ -142,8 +142,8 @@ class MotionSession:
 
     async def submit_motion(
         self,
-        resource_url: str,
-        cover_url: str,
+        resource_url: str | Asset,
+        cover_url: str | Asset | None = None,
         *,
         max_jobs: int | None = None,
         reply_url: str | None = None,
@@ -156,8 +156,9 @@ class MotionSession:
         the task is looked for, for `RetryPolicy.settle` seconds, and adopted if it is found.
 
         Args:
-            resource_url: `Asset.resource_url` of the video: 2 to 10 s with one clearly visible person.
-            cover_url: `Asset.cover_url` of the video, or `Asset.url` of an image.
+            resource_url: The uploaded video, or its `resource_url`: 2 to 10 s with one clearly visible person.
+            cover_url: An uploaded image, or its URL, or the video's own `cover_url`; not needed where the video is
+                given as an `Asset`.
             max_jobs: Most jobs the account may run at once, 1 to 50, instead of its own setting.
             reply_url: Where the API posts progress and result to.
             reply_ref: A unique mark that callbacks and the list of running tasks repeat; made up if not given.
@@ -166,12 +167,12 @@ class MotionSession:
         Raises:
             InvalidRequestError: An argument is not usable. Nothing was sent.
             SubmitUncertainError: It may have been accepted; `wait_for_motion(error.ref)` looks for it again.
-            AssetNotFoundError, ModerationError, RejectedInputError, RateLimitError, ...: It was refused.
+            APIStatusError: It was refused: `AssetNotFoundError`, `ModerationError`, `RejectedInputError`,
+                `RateLimitError` and others.
             TaskFailedError: It was accepted and has failed already.
         """
         return await self._submit(
-            resource_url,
-            cover_url,
+            *_urls(resource_url, cover_url),
             max_jobs=max_jobs,
             reply_url=reply_url,
             reply_ref=reply_ref,
@@ -229,8 +230,7 @@ class MotionSession:
         if cover_image is not None:
             cover = await self._files.upload(cover_image, email=account, on_progress=None, deadline=deadline)
         task = await self._submit(
-            asset.resource_url or "",
-            ((cover.url or cover.cover_url) if isinstance(cover, Asset) else asset.cover_url) or "",
+            *_urls(asset, cover if isinstance(cover, Asset) else None),
             max_jobs=max_jobs,
             reply_url=reply_url,
             reply_ref=reply_ref,
@@ -470,6 +470,15 @@ class MotionSession:
                 f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r}"
             )
         return self._calls.transport.now() + timeout
+
+
+def _urls(video: str | Asset, cover: str | Asset | None) -> tuple[str, str]:
+    """What a submit names: the video and its cover, which is the video's own unless another is given."""
+    if isinstance(cover, Asset):
+        cover = cover.url or cover.cover_url
+    if not isinstance(video, Asset):
+        return video, cover or ""
+    return video.resource_url or "", cover or video.cover_url or ""
 
 
 def _checked_on_cancel(value: str) -> None:

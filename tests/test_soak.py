@@ -70,7 +70,7 @@ def without_frames(error: KlingMotionError) -> KlingMotionError:
 
 
 def live_values() -> int:
-    """Objects of the client's own classes that are alive, less the memory of the last quarter of an hour's tasks."""
+    """Objects of the client's own classes that are alive, less the memory of the last half hour's tasks."""
     gc.collect()
     kinds = (type(value) for value in gc.get_objects())
     homes = (str(kind.__module__) for kind in kinds if kind is not Acquaintance)
