@@ -38,6 +38,7 @@ from klingmotion.errors import (
 from klingmotion.models import (
     Asset,
     Deletion,
+    DownloadProgress,
     Json,
     Limitation,
     MediaFile,
@@ -82,6 +83,7 @@ __all__ = [
     "Deletion",
     "Download",
     "DownloadError",
+    "DownloadProgress",
     "Endpoint",
     "GoneError",
     "InsufficientCreditsError",

@@ -134,10 +134,12 @@ class AiohttpTransport:
         raise InvalidRequestError(f"the file could not be read while it was sent: {body.unreadable}")
 
     @asynccontextmanager
-    async def download(self, url: str, *, offset: int = 0) -> AsyncIterator[Download]:
+    async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
         """GET a file. The token is not sent, redirects may lead anywhere."""
         http = await self._http()
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        headers = {"Accept-Encoding": "identity"}
+        if offset and validator:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
         failure: KlingMotionError
         try:

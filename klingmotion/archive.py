@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from klingmotion.errors import DownloadError
+from klingmotion.transport import bare
 
 #: Most members, bytes unpacked in all, and bytes unpacked for each packed one, that an archive may have.
 MOST_MEMBERS = 1000
@@ -21,31 +24,33 @@ _HARMLESS = 1 << 20
 _PIECE = 1 << 20
 
 
+#: What the standard library may raise for an archive that is not what it should be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
+
+
 def unpack_bvh(archive: Path, target: BinaryIO, url: str) -> None:
-    """Write the one `.bvh` of an archive to `target`; an archive that is a BVH file itself is taken as it is.
+    """Write the `.bvh` of an archive to `target`; of several, the first by name.
 
     Raises:
         DownloadError: The archive is damaged or hostile, or holds no BVH data.
+        OSError: `target` cannot be written to.
     """
-    with archive.open("rb") as file:
-        if _is_bvh(file.read(64)):
-            file.seek(0)
-            while piece := file.read(_PIECE):
-                target.write(piece)
-            return
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            _copy(opened, _bvh_member(checked(opened, url), url), target, url)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        OSError,
-    ) as error:
-        raise DownloadError(f"the archive from {url} is damaged: {error}", url=url) from error
+    target.writelines(_bvh_pieces(archive, url))
+
+
+def is_bvh(path: Path) -> bool:
+    """Whether a file is BVH data, not packed."""
+    with path.open("rb") as file:
+        return _is_bvh(file.read(64))
 
 
 def check(archive: Path, url: str) -> None:
@@ -54,14 +59,19 @@ def check(archive: Path, url: str) -> None:
     Raises:
         DownloadError: It is damaged or hostile.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            checked(opened, url)
-            bad = opened.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise DownloadError(f"the archive from {url} is damaged: {error}", url=url) from error
+    with archive.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as opened:
+                checked(opened, url)
+                bad = opened.testzip()
+        except _DAMAGE as error:
+            raise _damaged(url, error) from error
     if bad is not None:
-        raise DownloadError(f"the archive from {url} is damaged: a checksum is wrong", url=url)
+        raise DownloadError(f"the archive from {bare(url)} is damaged: a checksum is wrong", url=url)
+
+
+def _damaged(url: str, error: Exception) -> DownloadError:
+    return DownloadError(f"the archive from {bare(url)} is damaged: {str(error) or type(error).__name__}", url=url)
 
 
 def checked(opened: zipfile.ZipFile, url: str) -> list[zipfile.ZipInfo]:
@@ -72,14 +82,16 @@ def checked(opened: zipfile.ZipFile, url: str) -> list[zipfile.ZipInfo]:
     """
     members = opened.infolist()
     if len(members) > MOST_MEMBERS:
-        raise DownloadError(f"the archive from {url} is refused: {len(members)} members", url=url)
+        raise DownloadError(f"the archive from {bare(url)} is refused: {len(members)} members", url=url)
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if unpacked > MOST_BYTES or (unpacked > _HARMLESS and unpacked > MOST_RATIO * max(packed, 1)):
-        raise DownloadError(f"the archive from {url} is refused: it would unpack to {unpacked} bytes", url=url)
+        raise DownloadError(f"the archive from {bare(url)} is refused: it would unpack to {unpacked} bytes", url=url)
     for member in members:
         if (trick := _trick(member)) is not None:
-            raise DownloadError(f"the archive from {url} is refused: member {member.filename[:80]!r} {trick}", url=url)
+            raise DownloadError(
+                f"the archive from {bare(url)} is refused: member {member.filename[:80]!r} {trick}", url=url
+            )
     return members
 
 
@@ -100,29 +112,35 @@ def _trick(member: zipfile.ZipInfo) -> str | None:
 
 
 def _bvh_member(members: list[zipfile.ZipInfo], url: str) -> zipfile.ZipInfo:
-    found = sorted(
-        (member for member in members if member.filename.lower().endswith(".bvh")),
-        key=lambda member: member.filename,
-    )
+    # A ZIP made on a Mac has a shadow of each member that only bears its name.
+    real = (member for member in members if not PurePosixPath(member.filename).name.startswith("._"))
+    found = [member for member in real if member.filename.lower().endswith(".bvh")]
     if not found:
         names = ", ".join(member.filename for member in members[:5]) or "nothing"
-        raise DownloadError(f"the archive from {url} holds no .bvh file, but {names}", url=url)
-    return found[0]
+        raise DownloadError(f"the archive from {bare(url)} holds no .bvh file, but {names}", url=url)
+    return min(found, key=lambda member: member.filename)
 
 
-def _copy(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: BinaryIO, url: str) -> None:
-    """Unpack one member, trusting its bytes and not its header for how many there are."""
+def _bvh_pieces(archive: Path, url: str) -> Iterator[bytes]:
+    """One member unpacked, trusting its bytes and not its header for how many there are."""
     left = MOST_BYTES
-    with opened.open(member) as file:
-        piece = file.read(_PIECE)
-        if not _is_bvh(piece[:64]):
-            raise DownloadError(f"{member.filename} from {url} is no BVH file: it begins {piece[:20]!r}", url=url)
-        while piece:
-            left -= len(piece)
-            if left < 0:
-                raise DownloadError(f"the archive from {url} is refused: {member.filename} has no end", url=url)
-            target.write(piece)
-            piece = file.read(_PIECE)
+    with archive.open("rb") as packed:
+        try:
+            with zipfile.ZipFile(packed) as opened:
+                member = _bvh_member(checked(opened, url), url)
+                with opened.open(member) as file:
+                    piece = file.read(_PIECE)
+                    if not _is_bvh(piece[:64]):
+                        what = f"{member.filename} from {bare(url)} is no BVH file: it begins {piece[:20]!r}"
+                        raise DownloadError(what, url=url)
+                    while piece:
+                        left -= len(piece)
+                        if left < 0:
+                            raise DownloadError(f"the archive from {bare(url)} is refused: it has no end", url=url)
+                        yield piece
+                        piece = file.read(_PIECE)
+        except _DAMAGE as error:
+            raise _damaged(url, error) from error
 
 
 def _is_bvh(head: bytes) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from klingmotion.errors import ConfigurationError, InvalidRequestError
-from klingmotion.requests import checked_url
+from klingmotion.requests import checked_email, checked_url
 
 #: Where the API lives, unless said otherwise.
 BASE_URL: Final = "https://api.useapi.net/v1/kling"
@@ -33,10 +33,26 @@ def checked_base_url(given: str | None) -> str:
         ConfigurationError: It is not an http or https URL, or has more than origin and path.
     """
     url = given or os.environ.get("KLINGMOTION_BASE_URL") or BASE_URL
+    trouble = ""
     try:
-        url = checked_url("base_url", url)
+        url = checked_url("base_url", url).rstrip("/")
+    except InvalidRequestError:
+        trouble = "base_url must be an http or https URL"
+    if any(sign in url for sign in "?#@"):
+        trouble = "base_url must have neither user, query nor fragment"
+    if trouble:
+        del given, url  # a token may have been pasted into it: neither text nor traceback repeat it
+        raise ConfigurationError(f"{trouble}, such as {BASE_URL}")
+    return url
+
+
+def checked_account(given: str | None) -> str | None:
+    """The linked account that calls use unless they say otherwise.
+
+    Raises:
+        ConfigurationError: It is not an email address.
+    """
+    try:
+        return checked_email(given or os.environ.get("USEAPI_EMAIL") or None)
     except InvalidRequestError as error:
         raise ConfigurationError(str(error)) from None
-    if "?" in url or "#" in url or "@" in url:
-        raise ConfigurationError(f"base_url must have neither user, query nor fragment, got {url!r}")
-    return url.rstrip("/")

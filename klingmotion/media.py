@@ -191,6 +191,8 @@ def _duration(name: str, file: BinaryIO) -> float | None:
     file.seek(0)
     try:
         seconds = tinytag.TinyTag.get(filename=None, file_obj=file, tags=False).duration
+    except tinytag.UnsupportedFormatError:  # a container it does not know says nothing about the video in it
+        return None
     except (tinytag.TinyTagException, OSError, ValueError, KeyError, IndexError) as error:
         raise InvalidRequestError(f"{name} is not a video that can be read: {error}") from error
     return seconds or None

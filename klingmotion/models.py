@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from klingmotion.errors import InvalidRequestError
 
@@ -393,10 +393,30 @@ class UploadProgress:
 
 
 @frozen(kw_only=True)
-class MotionFiles:
-    """Where the files of a motion were saved; `None` for what the motion does not have."""
+class DownloadProgress:
+    """How far the download of one part is, in bytes. A transfer that has to start again starts again at 0."""
 
+    #: `bvh`, `binary`, `video` or `cover`.
+    part: str
+    received: int
+    #: `None` where the host does not say.
+    total: int | None = None
+
+
+@frozen(kw_only=True)
+class MotionFiles:
+    """Where the files of a motion were saved; `None` for what was not asked for or the motion does not have."""
+
+    #: The BVH file itself, unpacked.
     bvh: Path | None = None
+    #: The ZIP it came in.
+    bvh_archive: Path | None = None
+    #: The ZIP with the service's own binary form.
     binary: Path | None = None
+    #: The preview video.
     video: Path | None = None
     cover: Path | None = None
+
+    def with_those_of(self, other: MotionFiles) -> MotionFiles:
+        """These and the other's together."""
+        return evolve(self, **{name: path for name, path in asdict(other).items() if path is not None})

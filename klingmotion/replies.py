@@ -102,7 +102,7 @@ def _texts(response: Response) -> tuple[str | None, str | None, str | None]:
     error, message = body.get("error"), body.get("message")
     if isinstance(error, dict):  # other services of the platform nest it
         error = error.get("message")
-    texts = [text if isinstance(text, str) else None for text in (error, message)]
+    texts = [text[:BODY_LIMIT] if isinstance(text, str) else None for text in (error, message)]
     found = (_CODE.search(text) for text in texts if text)
     code = next((match[1] for match in found if match), None)
     return texts[0], texts[1], code
@@ -127,7 +127,7 @@ def status_error(request: Request, response: Response, now: datetime) -> APIStat
     """The error an answer other than 2xx stands for. `now` is the wall clock, for a Retry-After that is a date."""
     error, message, code = _texts(response)
     kind, advice = _class_of(response.status, error, code)
-    said = error or message or _glimpse(response)
+    said = (error or message or _glimpse(response))[:500]
     failure = kind(
         f"{request.work} was answered with {response.status}: {said} - {advice}",
         status=response.status,
@@ -167,7 +167,8 @@ def retry_after(response: Response, now: datetime) -> float | None:
 
 
 def _seconds(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text.strip()) else None
+    text = text.strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) else None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -87,7 +87,7 @@ def checked_task_id(value: int | str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 40:
-        return int(value)
+        return int(value.strip())
     raise InvalidRequestError(f"a task id is a whole number or its digits, got {value!r}")
 
 

@@ -164,7 +164,7 @@ class _Effort:
             return self._policy.backoff(self._failures, chance)
         self._pauses += 1
         if error.retry_after is None:
-            return UNTOLD_PAUSE * (1 + 0.1 * chance)
+            error.retry_after = UNTOLD_PAUSE * (1 + 0.1 * chance)
         if error.retry_after < 1:  # "now" is no answer to how long: a second and third one must not follow at once
             return max(error.retry_after, self._policy.backoff(self._pauses, 1.0))
         return error.retry_after

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import math
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
@@ -16,17 +16,18 @@ import aiohttp
 from klingmotion import listing, media, replies, requests
 from klingmotion.aiohttp_transport import AiohttpTransport, Secret
 from klingmotion.calls import Calls
-from klingmotion.configuration import checked_base_url, token_trouble
+from klingmotion.configuration import checked_account, checked_base_url, token_trouble
+from klingmotion.downloads import Downloads, OnDownload, Part
 from klingmotion.errors import ConfigurationError, InvalidRequestError, NotFoundError
-from klingmotion.files import Files
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Asset, Deletion, Motion, MotionFiles, Task, TaskRef, UploadProgress
+from klingmotion.models import Asset, Deletion, Motion, MotionFiles, Task, TaskRef
 from klingmotion.replies import is_passing
 from klingmotion.requests import checked_email, checked_task_id
 from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
+from klingmotion.uploads import OnUpload, upload
 from klingmotion.waiting import OnCancel, Wait
 
 T = TypeVar("T")
@@ -85,13 +86,13 @@ class MotionSession:
             token = None  # as above, for whatever goes wrong from here on
             transport = AiohttpTransport(checked_base_url(base_url), secret, http=http)
         token = None
-        self._email = checked_email(email or os.environ.get("USEAPI_EMAIL") or None)
+        self._email = checked_account(email)
         self._poll = poll
         self._calls = Calls(transport, retry)
         self._known = KnownTasks.none()
         self._submitter = Submitter(self._calls, self._known)
         self._roster = Roster(self._calls)
-        self._files = Files(self._calls)
+        self._downloads = Downloads(self._calls)
 
     async def __aenter__(self) -> MotionSession:
         self._calls.open()
@@ -113,7 +114,7 @@ class MotionSession:
         source: FileLike,
         *,
         content_type: str | None = None,
-        on_progress: Callable[[UploadProgress], None] | None = None,
+        on_progress: OnUpload | None = None,
         email: str | None = None,
     ) -> Asset:
         """Upload a video, image or audio file (contract section 2.6).
@@ -136,7 +137,7 @@ class MotionSession:
         """
         account = self._account(email)
         examined = await media.examine(source, content_type)
-        return await self._files.upload(examined, email=account, on_progress=on_progress)
+        return await upload(self._calls, examined, email=account, on_progress=on_progress)
 
     # --- Motions ----------------------------------------------------------------------------------------------------
 
@@ -188,7 +189,7 @@ class MotionSession:
         timeout: float | None = TIMEOUT,
         on_submitted: OnTask | None = None,
         on_change: OnTask | None = None,
-        on_progress: Callable[[UploadProgress], None] | None = None,
+        on_progress: OnUpload | None = None,
         max_jobs: int | None = None,
         reply_url: str | None = None,
         reply_ref: str | None = None,
@@ -226,9 +227,9 @@ class MotionSession:
             asset = video
         else:
             assert examined is not None  # noqa: S101  # a file was examined
-            asset = await self._files.upload(examined, email=account, on_progress=on_progress, deadline=deadline)
+            asset = await upload(self._calls, examined, email=account, on_progress=on_progress, deadline=deadline)
         if cover_image is not None:
-            cover = await self._files.upload(cover_image, email=account, on_progress=None, deadline=deadline)
+            cover = await upload(self._calls, cover_image, email=account, on_progress=None, deadline=deadline)
         task = await self._submit(
             *_urls(asset, cover if isinstance(cover, Asset) else None),
             max_jobs=max_jobs,
@@ -289,19 +290,30 @@ class MotionSession:
         )  # refuses a wrong size here, not at the first step
         return listing.motions(self._calls, mine=mine, page_size=page_size, email=self._account(email))
 
-    async def download_motion(self, motion: Motion, directory: str | os.PathLike[str]) -> MotionFiles:
-        """Save the files of a motion: the `.bvh` unpacked, the binary ZIP, preview video and cover.
+    async def download_motion(
+        self,
+        motion: Motion,
+        directory: str | os.PathLike[str],
+        *,
+        parts: Collection[Part] | None = None,
+        on_progress: OnDownload | None = None,
+    ) -> MotionFiles:
+        """Save the files of a motion: the `.bvh`, unpacked, with its ZIP, the binary ZIP, preview video and cover.
 
-        Files appear whole or not at all. The token is not sent to the host of the files.
+        Files appear whole or not at all; ZIPs and the BVH are checked. A transfer that is cut goes on where it was if
+        the host can. The token is not sent to the host of the files.
 
         Args:
             motion: What `extract_motion` or `motions` gave. Links do not last: list old motions again.
             directory: Where to; made if it is missing.
+            parts: Some of `bvh`, `binary`, `video` and `cover`; else all that the motion has.
+            on_progress: Called with the bytes received so far of each part. If it raises, it is not called again.
 
         Raises:
-            DownloadError: A file could not be fetched or saved, or is not what it should be.
+            DownloadError: A file could not be fetched or saved, or is not what it should be, or the motion does not
+                have a part that was asked for. Other parts may have been saved.
         """
-        return await self._files.download(motion, Path(directory))
+        return await self._downloads.save(motion, Path(directory), parts=parts, on_progress=on_progress)
 
     # --- Tasks ------------------------------------------------------------------------------------------------------
 

@@ -102,8 +102,14 @@ class Transport(Protocol):
     ) -> Response:
         """Send `source` as the raw body, as `send` does; `on_sent` gets the bytes handed over so far."""
 
-    def download(self, url: str, *, offset: int = 0) -> AbstractAsyncContextManager[Download]:
-        """Fetch a file from any host, without the token, from byte `offset` if the host allows."""
+    def download(
+        self, url: str, *, offset: int = 0, validator: str | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """Fetch a file from any host, without the token.
+
+        From byte `offset` on (status 206) if the host can and still has the version that `validator` (an ETag or a
+        date) names; else from the first byte (status 200).
+        """
 
     async def close(self) -> None:
         """Give up what this transport opened. It may be used again afterwards."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from klingmotion.converter import kind_of, structure, unstructure
+from klingmotion.converter import kind_of, structure, unstructure, wire_name
 from klingmotion.errors import APIResponseError
 from klingmotion.models import Asset, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo, TaskRef
 
@@ -20,6 +20,9 @@ TASK_OBJECT = frozenset(
 )  # fmt: skip
 
 _STATUS = ("status", "status_name", "status_final")
+
+#: Every field of a task reply that has a place in `Task`.
+_KNOWN = frozenset(wire_name(Task, field.name) for field in attrs.fields(Task))
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +72,7 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     Raises:
         APIResponseError: A type is wrong, or neither the reply nor `ref` has an id, or they have different ones.
     """
-    flat, inside = _flatten(_object(reply, path), path)
+    flat, places = _flatten(_object(reply, path), path)
     if flat.get("id") is None:
         flat["id"] = ref.task_id
     if flat["id"] is None:
@@ -80,7 +83,8 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
         read = structure(flat, Task, path)
     except APIResponseError as error:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
-        where = ".".join([path, *(["task"] if first.split("[")[0] in inside else []), first, *rest])
+        place = places.get(first.split("[")[0], "")
+        where = ".".join(step for step in (path, place, first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
     if ref.task_id not in (None, read.id):
         raise APIResponseError(
@@ -97,26 +101,31 @@ def input_url(info: TaskInfo | None) -> str | None:
     return next((given.url for given in info.inputs if given.url), None) if info is not None else None
 
 
-def _flatten(reply: dict[str, Json], path: str) -> tuple[dict[str, Json], frozenset[str]]:
-    """One object from a reply's two levels, and the names that came from the inner one.
+def _flatten(reply: dict[str, Json], path: str) -> tuple[dict[str, Json], dict[str, str]]:
+    """One object from a reply's two levels, and at which place each of its values stood.
 
-    The status triple is the top level's; what it lacks is the task's, and if both lack all of it, the first work's.
+    What lives in the `task` object is taken from there, all else from the top level, and what the one lacks from the
+    other. If both lack all of the status, it is the first work's.
     """
-    inner = _object({} if reply.get("task") is None else reply["task"], f"{path}.task")
-    outer = {name: value for name, value in reply.items() if name != "task" and value is not None}
-    from_inner = {
-        name for name, value in inner.items() if name not in outer or (name in TASK_OBJECT and value is not None)
-    }
-    flat = outer | {name: inner[name] for name in from_inner}
+    outer, inner = reply, _object({} if reply.get("task") is None else reply["task"], f"{path}.task")
+    flat: dict[str, Json] = {}
+    places: dict[str, str] = {}
+    hidden: dict[str, Json] = {}
+    for name in (outer.keys() | inner.keys()) - {"task"}:
+        first, second = (inner, outer) if name in TASK_OBJECT else (outer, inner)
+        chosen = first if first.get(name) is not None or name not in second else second
+        flat[name] = chosen[name]
+        places[name] = "task" if chosen is inner else ""
+        if chosen is outer and inner.get(name) is not None and name not in _KNOWN:
+            hidden[name] = inner[name]
+    if hidden:
+        flat["task"] = hidden
     works = flat.get("works")
-    if (
-        all(flat.get(name) is None for name in _STATUS)
-        and isinstance(works, list)
-        and works
-        and isinstance(works[0], dict)
-    ):
-        flat |= {name: works[0].get(name) for name in _STATUS}
-    return flat, frozenset(from_inner)
+    if all(flat.get(name) is None for name in _STATUS) and isinstance(works, list) and works:
+        work = works[0] if isinstance(works[0], dict) else {}
+        flat |= {name: work.get(name) for name in _STATUS}
+        places |= dict.fromkeys(_STATUS, "works[0]")
+    return flat, places
 
 
 def motion(entry: Json, path: str = "$") -> Motion:
@@ -126,14 +135,15 @@ def motion(entry: Json, path: str = "$") -> Motion:
         APIResponseError: A type is wrong.
     """
     read = structure(entry, _MotionEntry, path)
-    resource, cover, files = (
-        read.resource or MediaFile(),
-        read.cover or MediaFile(),
-        read.ext_data or _MotionFiles(),
-    )
-    extra = dict(read.extra)
-    nested = {"resource": resource.extra, "cover": cover.extra, "extData": files.extra}
-    extra |= {name: dict(unknown) for name, unknown in nested.items() if unknown}
+    resource, cover = read.resource or MediaFile(), read.cover or MediaFile()
+    files = read.ext_data or _MotionFiles()
+    sizes = [name for name in ("duration", "width", "height") if getattr(read, name) is None]
+    nested = {
+        "resource": _leftover(resource, "resource", *sizes),
+        "cover": _leftover(cover, "resource"),
+        "extData": dict(files.extra),
+    }
+    extra = {**read.extra, **{name: rest for name, rest in nested.items() if rest}}
     return Motion(
         name=read.work_name,
         work_id=read.work_id,
@@ -155,6 +165,11 @@ def motion(entry: Json, path: str = "$") -> Motion:
     )
 
 
+def _leftover(file: MediaFile, *used: str) -> dict[str, Json]:
+    """What is known of a file and has no place of its own in a motion."""
+    return {name: value for name, value in unstructure(file).items() if name not in used}
+
+
 # --- Spelling -------------------------------------------------------------------------------------------------------
 
 
@@ -166,8 +181,9 @@ def spell(
         return _spell_motion(value)
     flat: dict[str, Json] = unstructure(value)
     if isinstance(value, Task):
+        hidden = _object(flat.pop("task", {}), "$.task")
         inner = {name: flat.pop(name) for name in TASK_OBJECT if name in flat}
-        return {"task": inner, **flat}
+        return {"task": hidden | inner, **flat}
     return flat
 
 

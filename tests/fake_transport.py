@@ -55,8 +55,10 @@ class FakeTransport:
         on_sent(source.size)
         return await self.send(request, timeout=timeout)
 
-    def download(self, url: str, *, offset: int = 0) -> AbstractAsyncContextManager[Download]:
-        raise AssertionError(f"nothing is downloaded here: {url} from {offset}")
+    def download(
+        self, url: str, *, offset: int = 0, validator: str | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        raise AssertionError(f"nothing is downloaded here: {url} from {offset}, {validator}")
 
     async def close(self) -> None:
         return None

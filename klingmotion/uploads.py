@@ -1,0 +1,73 @@
+"""Uploads of assets: streamed, and sent again from the first byte where that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from klingmotion import replies, requests
+from klingmotion.calls import Calls, logger
+from klingmotion.errors import APIResponseError, KlingMotionError
+from klingmotion.media import Media
+from klingmotion.models import Asset, UploadProgress
+from klingmotion.replies import is_passing
+
+OnUpload = Callable[[UploadProgress], object]
+
+
+async def upload(
+    calls: Calls,
+    media: Media,
+    *,
+    email: str | None,
+    on_progress: OnUpload | None,
+    deadline: float | None = None,
+) -> Asset:
+    """Upload a file, as often as the retry policy allows: a duplicate asset does no harm.
+
+    Raises:
+        APIResponseError: The answer does not mean success.
+        KlingMotionError: It could not be uploaded.
+    """
+    request = requests.upload_asset(media.content_type, email=email)
+    attempt = 0
+
+    async def once() -> Asset:
+        nonlocal attempt
+        attempt += 1
+        told = _Told(on_progress, media.source.size, attempt)
+        response = await calls.answer(
+            request,
+            lambda timeout: calls.transport.upload(
+                request, media.source, on_sent=told.sent, timeout=None if deadline is None else timeout
+            ),
+            deadline=deadline,
+            limit=float("inf"),  # a slow line may take its time: only a transfer that stands still is given up
+        )
+        return replies.read(request, response, calls.transport.utcnow(), replies.asset)
+
+    return await calls.retried(once, again=_again, deadline=deadline)
+
+
+def _again(error: KlingMotionError) -> bool:
+    """An answer that says no in its `status` is final; the rest may pass."""
+    return is_passing(error) and not (isinstance(error, APIResponseError) and error.path == "$.status")
+
+
+class _Told:
+    """Tells a callback how far an upload is. A callback that raises is left out from then on."""
+
+    def __init__(self, on_progress: OnUpload | None, total: int, attempt: int) -> None:
+        self._on_progress = on_progress
+        self._total = total
+        self._attempt = attempt
+        self.sent(0)
+
+    def sent(self, count: int) -> None:
+        """Tell it."""
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(UploadProgress(sent=count, total=self._total, attempt=self._attempt))
+        except Exception:  # noqa: BLE001  # a broken progress bar must not break a paid job
+            logger.exception("on_progress raised; it is not called again")
+            self._on_progress = None

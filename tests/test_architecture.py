@@ -1,0 +1,158 @@
+"""The order of the modules, read from their imports: every layer knows only the ones below it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "klingmotion"
+
+#: From the bottom up. A module may import from earlier rungs only, never from its own.
+RUNGS = (
+    {"errors"},
+    {"models"},
+    {"converter"},
+    {"wire"},
+    {"requests"},
+    {"replies", "configuration"},
+    {"retry", "eta", "transport", "known_tasks", "evidence"},
+    {"aiohttp_transport", "archive", "media", "calls", "history"},
+    {"reconciliation", "roster", "uploads", "downloads", "listing"},
+    {"submitting"},
+    {"waiting"},
+    {"session"},
+    {"__init__"},
+    {"cli", "emulator"},
+    {"__main__"},
+)
+RUNG = {module: number for number, rung in enumerate(RUNGS) for module in rung}
+
+#: Which of our modules may know a library.
+OWNERS = {
+    "aiohttp": {"aiohttp_transport", "session"},  # session: annotations only, see below
+    "yarl": {"aiohttp_transport"},
+    "tenacity": {"retry"},
+    "cattrs": {"converter"},
+    "tinytag": {"media"},
+}
+CORE = {"aiohttp", "yarl", "attrs", "cattrs", "tenacity", "tinytag"}
+
+MODULES = sorted(PACKAGE.glob("*.py"))
+CLIENT = [path for path in MODULES if path.stem not in ("__main__", "cli")]
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names a module imports when it runs: not those that only a type checker follows."""
+    todo: list[ast.AST] = [parsed(path)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        todo += ast.iter_child_nodes(node)
+
+
+def ours(path: Path) -> set[str]:
+    """The modules of the package that a module of it imports."""
+    names = {part.stem for part in PACKAGE.glob("*.py")} | {part.parent.name for part in PACKAGE.glob("*/__init__.py")}
+    found = set()
+    for dotted in imports(path):
+        top, _, rest = dotted.partition(".")
+        if top == "klingmotion":
+            first = rest.split(".")[0]
+            found.add(first if first in names else "__init__")
+    return found
+
+
+def foreign(path: Path) -> set[str]:
+    """The packages from elsewhere that a module imports."""
+    return {dotted.split(".")[0] for dotted in imports(path)} - {"klingmotion"}
+
+
+def test_imports_are_found_where_they_are(tmp_path: Path) -> None:
+    """The reading itself: plain, from, inside functions, but not for type checkers."""
+    source = """
+from typing import TYPE_CHECKING
+import klingmotion.wire as w
+from klingmotion import replies, Task
+if TYPE_CHECKING:
+    from klingmotion.session import MotionSession
+else:
+    from klingmotion.calls import Calls
+def late():
+    import tinytag
+"""
+    path = tmp_path / "sample.py"
+    path.write_text(source, encoding="utf-8")
+    assert ours(path) == {"wire", "replies", "__init__", "calls"}
+    assert foreign(path) == {"typing", "tinytag"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_imports_only_from_rungs_below_its_own(path: Path) -> None:
+    """Every module has a place in the order, and what it imports comes earlier in it. So there is no cycle."""
+    assert path.stem in RUNG, f"{path.name} has no rung yet: give it one"
+    above = {other for other in ours(path) if RUNG[other] >= RUNG[path.stem]}
+    assert above == set()
+
+
+def test_the_order_names_no_module_that_is_gone() -> None:
+    """The table stays true when modules move; the last two rungs may come as packages or not at all."""
+    there = {path.stem for path in MODULES} | {"cli", "emulator", "__main__"}
+    assert set(RUNG) - there == set()
+
+
+@pytest.mark.parametrize("path", CLIENT, ids=lambda path: path.stem)
+def test_each_library_is_known_to_one_module(path: Path) -> None:
+    """Another HTTP, retry or conversion library would change one file."""
+    unowned = {name for name in foreign(path) & OWNERS.keys() if path.stem not in OWNERS[name]}
+    assert unowned == set()
+
+
+@pytest.mark.parametrize("path", CLIENT, ids=lambda path: path.stem)
+def test_the_client_needs_nothing_but_its_core_dependencies(path: Path) -> None:
+    """Everything else it imports is the standard library."""
+    assert foreign(path) - CORE - sys.stdlib_module_names == set()
+
+
+def test_the_session_names_aiohttp_in_annotations_only() -> None:
+    """`http: aiohttp.ClientSession | None` is the one word of HTTP the session says; it never uses the library."""
+    tree = parsed(PACKAGE / "session.py")
+    annotations = [
+        part
+        for node in ast.walk(tree)
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if part is not None
+    ]
+    annotated = {name for part in annotations for name in ast.walk(part) if isinstance(name, ast.Name)}
+    used = {node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "aiohttp"}
+    assert used
+    assert used <= annotated
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "emulator").rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_the_emulator_shares_nothing_with_the_client(path: Path) -> None:
+    """A mistake both had in common would hide itself, so the stand-in spells everything on its own."""
+    mine = {name for name in imports(path) if name.split(".")[0] == "klingmotion"}
+    assert {name for name in mine if not f"{name}.".startswith("klingmotion.emulator.")} == set()
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_are_nouns_for_what_they_hold(path: Path) -> None:
+    """No drawer for everything."""
+    assert path.stem not in {"utils", "util", "helpers", "helper", "common", "base", "misc"}

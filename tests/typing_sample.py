@@ -1,0 +1,249 @@
+"""Uses the public interface as a user would. It is only type-checked, never run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import assert_type
+
+import aiohttp
+
+from klingmotion import (
+    AiohttpTransport,
+    APIResponseError,
+    APIStatusError,
+    Asset,
+    ByteSource,
+    Deletion,
+    Download,
+    DownloadError,
+    Endpoint,
+    Json,
+    KlingMotionError,
+    Limitation,
+    MediaFile,
+    Motion,
+    MotionFiles,
+    MotionSession,
+    OnCancel,
+    PointGrant,
+    PollPolicy,
+    RateLimitError,
+    Request,
+    Response,
+    RetryPolicy,
+    SubmitUncertainError,
+    Task,
+    TaskArgument,
+    TaskError,
+    TaskFailedError,
+    TaskInfo,
+    TaskInput,
+    TaskRef,
+    TaskTimeoutError,
+    Ticket,
+    Transport,
+    UploadProgress,
+    UserPoints,
+    UserTickets,
+    Work,
+    WorkComment,
+    __version__,
+)
+
+
+def show(task: Task) -> None:
+    """A callback may be a function."""
+    assert_type(task.status_name, str | None)
+
+
+async def save(task: Task) -> None:
+    """Or a coroutine function."""
+    Path("task.json").write_text(str(task.ref), encoding="utf-8")  # noqa: ASYNC240  # a sample
+
+
+def progress(state: UploadProgress) -> None:
+    assert_type((state.sent, state.total, state.attempt), tuple[int, int, int])
+
+
+async def the_short_way() -> None:
+    assert_type(__version__, str)
+    async with MotionSession() as session:
+        assert_type(session, MotionSession)
+        motion = await session.extract_motion("dance.mp4")
+        assert_type(motion, Motion)
+        files = await session.download_motion(motion, "out/")
+        assert_type(files, MotionFiles)
+        assert_type(
+            (files.bvh, files.binary, files.video, files.cover),
+            tuple[Path | None, Path | None, Path | None, Path | None],
+        )
+
+
+async def making_a_session(http: aiohttp.ClientSession, transport: Transport) -> None:
+    MotionSession("user:1-example")
+    MotionSession(
+        token=None,
+        email="performer@example.com",
+        base_url="http://127.0.0.1:8080",
+        retry=RetryPolicy(attempts=3, initial=0.1, ceiling=5, patience=60, settle=30),
+        poll=PollPolicy(
+            first=1, floor=0.5, ratio=0.2, ceiling=10, jitter=0, max_failed_looks=3, grace=5, listing_patience=30
+        ),
+        http=http,
+    )
+    session = MotionSession(transport=transport)
+    assert_type(await session.close(), None)
+    MotionSession("user:1-example", "performer@example.com")  # type: ignore[call-arg]  # options go by name
+    MotionSession(token=b"user:1-example")  # type: ignore[arg-type]  # a token is a text
+    PollPolicy(5.0)  # type: ignore[call-arg]  # as above
+
+
+async def assets(session: MotionSession) -> None:
+    assert_type(await session.upload_asset("walk.mp4"), Asset)
+    assert_type(await session.upload_asset(Path("walk.mp4"), on_progress=progress), Asset)
+    asset = await session.upload_asset(b"frames", content_type="video/mp4", email="performer@example.com")
+    assert_type((asset.resource_url, asset.cover_url, asset.url), tuple[str | None, str | None, str | None])
+    assert_type((asset.file_name, asset.status, asset.message), tuple[str | None, int | None, str | None])
+    assert_type(asset.extra, Mapping[str, Json])
+    await session.upload_asset(17)  # type: ignore[arg-type]  # a path or bytes
+
+
+async def motions(session: MotionSession, asset: Asset) -> None:
+    task = await session.submit_motion("https://cdn.example.test/in/walk.mp4", "https://cdn.example.test/in/walk.jpg")
+    assert_type(task, Task)
+    task = await session.submit_motion(
+        "https://cdn.example.test/in/walk.mp4",
+        "https://cdn.example.test/in/walk.jpg",
+        max_jobs=5,
+        reply_url="https://hooks.example.test/k",
+        reply_ref="job-7",
+        email="performer@example.com",
+    )
+    assert_type(await session.submit_motion(asset), Task)
+    assert_type(await session.submit_motion(asset, asset, email=None), Task)
+    on_cancel: OnCancel = "untrack"
+    motion = await session.extract_motion(
+        asset,
+        cover=Path("cover.png"),
+        timeout=None,
+        on_submitted=save,
+        on_change=show,
+        on_progress=progress,
+        max_jobs=1,
+        reply_url="https://hooks.example.test/k",
+        reply_ref="job-8",
+        poll=PollPolicy(),
+        on_cancel=on_cancel,
+        email="performer@example.com",
+    )
+    assert_type(motion, Motion)
+    for named in (task, task.ref, task.id, str(task.ref)):
+        assert_type(await session.wait_for_motion(named), Motion)
+    assert_type(
+        await session.wait_for_motion(
+            17, timeout=60, poll=PollPolicy(), on_change=save, on_cancel="delete", email="performer@example.com"
+        ),
+        Motion,
+    )
+    assert_type(session.motions(), AsyncIterator[Motion])
+    assert_type([one async for one in session.motions(mine=False, page_size=100, email=None)], list[Motion])
+    assert_type(await session.download_motion(motion, Path("out")), MotionFiles)
+    await session.wait_for_motion(17, on_cancel="forget")  # type: ignore[arg-type]  # no such word
+    await session.wait_for_motion(17.0)  # type: ignore[arg-type]  # no task is named so
+    await session.submit_motion(b"frames")  # type: ignore[arg-type]  # upload it first
+
+
+async def tasks(session: MotionSession) -> None:
+    task = await session.get_task(17)
+    assert_type(task, Task)
+    for named in (task, task.ref, "17"):
+        assert_type(await session.get_task(named, email="performer@example.com"), Task)
+        assert_type(
+            await session.wait_for_task(
+                named, timeout=1.5, poll=PollPolicy(), on_change=show, on_cancel="leave", email=None
+            ),
+            Task,
+        )
+        assert_type(session.watch_task(named, timeout=None, poll=None, email=None), AsyncIterator[Task])
+        deletion = await session.delete_task(named, email=None)
+        assert_type(deletion, Deletion)
+        assert_type((deletion.deleted, deletion.work_ids), tuple[int, tuple[int, ...]])
+    async for state in session.watch_task(task):
+        assert_type(state, Task)
+
+
+def values(task: Task, motion: Motion) -> None:
+    assert_type((task.id, task.status, task.is_final, task.succeeded), tuple[int, int | None, bool, bool])
+    assert_type(
+        (task.created_at, task.updated_at, task.viewed_at), tuple[datetime | None, datetime | None, datetime | None]
+    )
+    assert_type(task.info, TaskInfo | None)
+    if task.info is not None:
+        assert_type((task.info.inputs, task.info.arguments), tuple[tuple[TaskInput, ...], tuple[TaskArgument, ...]])
+        assert_type(task.info.extra_args, Mapping[str, Json])
+    for work in task.works:
+        assert_type(work, Work)
+        assert_type((work.resource, work.self_comment), tuple[MediaFile | None, WorkComment | None])
+    assert_type(task.limitation, Limitation | None)
+    assert_type(task.user_points, UserPoints | None)
+    if task.user_points is not None:
+        assert_type(task.user_points.points, tuple[PointGrant, ...])
+    assert_type(task.user_tickets, UserTickets | None)
+    if task.user_tickets is not None:
+        assert_type(task.user_tickets.ticket, tuple[Ticket, ...])
+    assert_type(task.eta_time, int | float | None)
+    assert_type(task.ref, TaskRef)
+    assert_type(TaskRef.parse(str(task.ref)), TaskRef)
+    assert_type((task.ref.task_id, task.ref.sent_at), tuple[int | None, datetime | None])
+    assert_type((motion.task_id, motion.duration, motion.bvh_url), tuple[int | None, float | None, str | None])
+    task.status = 99  # type: ignore[misc]  # values are frozen
+
+
+async def catching(session: MotionSession) -> None:
+    try:
+        async with asyncio.timeout(60):
+            await session.wait_for_motion(17)
+    except TaskTimeoutError as late:
+        assert_type(await session.wait_for_motion(late.ref), Motion)
+    except SubmitUncertainError as uncertain:
+        assert_type(await session.wait_for_motion(uncertain.ref, timeout=None), Motion)
+    except KlingMotionError as other:
+        assert_type((other.ref, other.task), tuple[TaskRef | None, Task | None])
+    except TimeoutError:
+        pass
+
+
+def errors_of_a_task(late: TaskTimeoutError, failed: TaskFailedError, any_of_them: TaskError) -> None:
+    assert_type((late.task_id, late.looks, late.elapsed), tuple[int | None, int, float])
+    assert_type((failed.task, failed.status_name), tuple[Task | None, str | None])
+    assert_type((any_of_them.ref, any_of_them.status), tuple[TaskRef, int | None])
+    assert_type(any_of_them.last_error, KlingMotionError | None)
+
+
+def errors_of_a_request(
+    status: APIStatusError,
+    limited: RateLimitError,
+    answer: APIResponseError,
+    download: DownloadError,
+    uncertain: SubmitUncertainError,
+) -> None:
+    assert_type((status.status, status.code, status.error), tuple[int, str | None, str | None])
+    assert_type((status.message, status.body), tuple[str | None, str])
+    assert_type(limited.retry_after, float | None)
+    assert_type((answer.status, answer.path, answer.body), tuple[int | None, str | None, str])
+    assert_type((download.url, download.status), tuple[str | None, int | None])
+    assert_type((uncertain.absent, uncertain.candidates), tuple[bool, tuple[int, ...]])
+    assert_type((uncertain.reply_ref, uncertain.sent_at), tuple[str | None, datetime | None])
+
+
+async def a_transport(transport: AiohttpTransport, request: Request, source: ByteSource) -> None:
+    seam: Transport = transport
+    assert_type(request.endpoint, Endpoint)
+    assert_type(await seam.send(request, timeout=5), Response)
+    assert_type(await seam.upload(request, source, on_sent=print, timeout=None), Response)
+    async with seam.download("https://cdn.example.test/out/walk.zip", offset=17) as download:
+        assert_type(download, Download)
+    assert_type((seam.now(), seam.random(), seam.utcnow()), tuple[float, float, datetime])
