@@ -1,0 +1,477 @@
+"""Files in and out, whole or not at all (behaviours U1, U2, U4, R3, R4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from klingmotion import (
+    APIResponseError,
+    DownloadError,
+    DownloadProgress,
+    InvalidRequestError,
+    KlingMotionError,
+    Motion,
+    MotionSession,
+    PollPolicy,
+    UploadProgress,
+)
+from klingmotion.aiohttp_transport import PIECE
+from klingmotion.emulator import (
+    Corrupt,
+    CutAt,
+    DropMidBody,
+    Emulator,
+    Fault,
+    Html,
+    IgnoreRange,
+    Replace,
+    ServeBytes,
+    Slow,
+    StallBefore,
+    Status,
+    ThreadedEmulator,
+)
+from klingmotion.emulator.artefacts import cover_png
+from klingmotion.media import Media
+from klingmotion.uploads import upload
+from tests.emulator.clips import mp4
+from tests.stage import CLIP, TOKEN, now, staged, submitted
+
+KILLS = int(os.environ.get("KLINGMOTION_KILLS", "6"))
+
+
+def large_clip(path: Path, size: int) -> Path:
+    """A clip of `size` bytes that takes no room on the disk."""
+    head = mp4(5.0)
+    head = head[:-8] + (size - len(head) + 8).to_bytes(4) + b"mdat"
+    path.write_bytes(head)
+    os.truncate(path, size)
+    return path
+
+
+async def motion_of(session: MotionSession) -> Motion:
+    return await session.wait_for_motion(await submitted(session))
+
+
+# --- Uploads --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_upload_is_the_raw_file_with_its_length_and_type() -> None:
+    """U1: no form, no chunks."""
+    async with staged() as (emulator, session):
+        await session.upload_asset(CLIP.read_bytes())
+        (seen,) = emulator.books.seen("upload_asset")
+        assert seen.headers["content-length"] == str(len(CLIP.read_bytes()))
+        assert seen.headers["content-type"] == "video/mp4"
+        assert "transfer-encoding" not in seen.headers
+
+
+@pytest.mark.parametrize("fault", [Html(503), DropMidBody(100_000), Replace([]), StallBefore(400)], ids=repr)
+async def test_a_failed_upload_is_sent_again_from_its_first_byte(fault: Fault, tmp_path: Path) -> None:
+    """U1, U4: and arrives whole: the emulator hosts what it was given."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP.read_bytes())
+    async with staged() as (emulator, session):
+        emulator.fail("upload_asset", fault)
+        asset = await session.upload_asset(path)
+        assert emulator.books.count("upload_asset") == 2
+        assert asset.resource_url is not None
+        await session.download_motion(Motion(name="back", video_url=asset.resource_url), tmp_path)
+        (back,) = tmp_path.glob("back*.mp4")
+        assert hashlib.sha256(back.read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
+
+
+async def test_progress_is_in_bytes_and_starts_again_with_each_attempt(tmp_path: Path) -> None:
+    """U2: monotonic within an attempt, complete in the last."""
+    path = large_clip(tmp_path / "large.mp4", 3_000_000)
+    seen: list[UploadProgress] = []
+    async with staged() as (emulator, session):
+        emulator.fail("upload_asset", DropMidBody(2_000_000))
+        await session.upload_asset(path, on_progress=seen.append)
+    attempts = [[step.sent for step in seen if step.attempt == attempt] for attempt in (1, 2)]
+    assert all(steps == sorted(steps) and steps[0] == 0 for steps in attempts)
+    assert attempts[1][-1] == 3_000_000
+    assert all(step.total == 3_000_000 for step in seen)
+    assert len(attempts[1]) == 1 + -(-3_000_000 // PIECE)
+
+
+async def test_a_callback_that_raises_does_not_break_the_upload() -> None:
+    """U2: it is not called again."""
+    calls = []
+
+    def fail(progress: UploadProgress) -> None:
+        calls.append(progress)
+        raise LookupError
+
+    async with staged() as (_, session):
+        assert (await session.upload_asset(CLIP.read_bytes(), on_progress=fail)).resource_url
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{"status": 2, "message": "file is broken"}, {"status": 0, "resourceUrl": "https://x.test/a"}]
+)
+async def test_a_200_that_says_no_is_an_error_with_the_servers_text(body: dict[str, object]) -> None:
+    """U4: and not sent again."""
+    async with staged() as (emulator, session):
+        emulator.fail("upload_asset", Replace(body))
+        with pytest.raises(APIResponseError, match=str(body.get("message", "not successful"))):
+            await session.upload_asset(CLIP.read_bytes())
+        assert emulator.books.count("upload_asset") == 1
+
+
+async def test_an_own_cover_image_is_uploaded_and_submitted() -> None:
+    """extract_motion(cover=...)."""
+    async with staged() as (emulator, session):
+        await session.extract_motion(CLIP.read_bytes(), cover=cover_png(400, 400, 1))
+        body = emulator.books.seen("submit_motion")[0].body
+        assert body is not None
+        assert str(body["coverUrl"]).endswith(".png")
+        with pytest.raises(InvalidRequestError, match="image"):
+            await session.extract_motion(CLIP.read_bytes(), cover=CLIP.read_bytes())
+
+
+class _Watched:
+    """A source that notes the threads its file is opened and read in."""
+
+    size = 3_000_000
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def open(self) -> BinaryIO:
+        self.threads.add(threading.get_ident())
+        watched = self
+
+        class File(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                watched.threads.add(threading.get_ident())
+                return super().read(size)
+
+        return File(bytes(self.size))
+
+
+def test_the_disk_is_never_read_on_the_event_loop() -> None:
+    """U1: a slow disk holds up no other coroutine."""
+    source = _Watched()
+
+    async def main(url: str) -> None:
+        async with MotionSession(TOKEN, base_url=url) as session:
+            media = Media(source, "audio/mpeg", "sound")  # of a type whose content is not looked into
+            with contextlib.suppress(KlingMotionError):
+                await upload(session._calls, media, email=None, on_progress=None)
+
+    with ThreadedEmulator(Emulator()) as emulator:
+        asyncio.run(main(emulator.url))
+    assert source.threads
+    assert threading.get_ident() not in source.threads
+
+
+MEMORY = """
+import asyncio, resource, sys
+from klingmotion import Motion, MotionSession
+
+async def main(small, large, url, out):
+    async with MotionSession("user:1-example", base_url=url) as session:
+        await session.upload_asset(small)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        asset = await session.upload_asset(large)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+        await session.download_motion(Motion(name="back", video_url=asset.resource_url), out)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_memory_stays_flat_whatever_the_size_of_the_file(tmp_path: Path) -> None:
+    """U1, rule 9: 90 MB up and down again with a growth of less than 16 MB, in a process of its own."""
+    small, large = tmp_path / "small.mp4", large_clip(tmp_path / "large.mp4", 90_000_000)
+    small.write_bytes(CLIP.read_bytes())
+    with ThreadedEmulator(Emulator()) as emulator:
+        paths = (str(small), str(large), emulator.url, str(tmp_path / "out"))
+        ran = subprocess.run([sys.executable, "-c", MEMORY, *paths], capture_output=True, text=True, check=True)
+    up, down = (float(line) for line in ran.stdout.split())
+    assert up < 16
+    assert down < 16
+    (back,) = (tmp_path / "out").iterdir()
+    with back.open("rb") as one, large.open("rb") as other:
+        assert hashlib.file_digest(one, "sha256").digest() == hashlib.file_digest(other, "sha256").digest()
+
+
+# --- Downloads ------------------------------------------------------------------------------------------------------
+
+
+async def test_all_parts_of_a_motion_are_saved_and_checked(tmp_path: Path) -> None:
+    """R4: the BVH itself, its ZIP, the binary ZIP, preview and cover."""
+    async with staged() as (_, session):
+        files = await session.download_motion(await motion_of(session), tmp_path / "new" / "out")
+    assert files.bvh is not None
+    assert files.bvh.read_text().startswith("HIERARCHY")
+    assert files.bvh_archive is not None
+    assert zipfile.is_zipfile(files.bvh_archive)
+    assert files.binary is not None
+    assert zipfile.is_zipfile(files.binary)
+    assert files.video is not None
+    assert files.video.read_bytes() == CLIP.read_bytes()
+    assert files.cover is not None
+    assert len(list((tmp_path / "new" / "out").iterdir())) == 5, "nothing temporary is left"
+    assert oct(files.bvh.stat().st_mode & 0o777) == oct(0o666 & ~_umask())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+async def test_parts_can_be_chosen(tmp_path: Path) -> None:
+    """Only what is wanted is fetched."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        files = await session.download_motion(motion, tmp_path, parts=["bvh"])
+        assert files.bvh is not None
+        assert files.video is None
+        assert emulator.books.count("file") == 1
+
+
+@pytest.mark.parametrize("parts", [[], ["bvh", "sound"], "bvh", ["BVH"]])
+async def test_unknown_parts_are_refused(parts: list[str], tmp_path: Path) -> None:
+    """Before anything is fetched."""
+    async with staged() as (_, session):
+        with pytest.raises(InvalidRequestError, match="bvh, binary, video, cover"):
+            await session.download_motion(Motion(bvh_url="http://x.test/"), tmp_path, parts=parts)  # type: ignore[arg-type]
+
+
+async def test_a_part_the_motion_does_not_have_is_named(tmp_path: Path) -> None:
+    """A motion of the 2026 form has no BVH."""
+    async with staged(Emulator(dialect="2026")) as (_, session):
+        motion = await motion_of(session)
+        with pytest.raises(DownloadError, match="no bvh"):
+            await session.download_motion(motion, tmp_path, parts=["bvh"])
+        assert (await session.download_motion(motion, tmp_path)).video is not None
+        with pytest.raises(DownloadError, match="no file"):
+            await session.download_motion(Motion(), tmp_path)
+
+
+async def test_a_cut_transfer_goes_on_where_it_was(tmp_path: Path) -> None:
+    """R4: with a Range request for the rest, if the file is still the same."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", CutAt(50_000), CutAt(60_000))
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert files.video.read_bytes() == CLIP.read_bytes()
+        asked = [seen.headers.get("range") for seen in emulator.books.seen("file")]
+        assert asked == [None, "bytes=50000-", "bytes=110000-"]
+
+
+async def test_a_host_without_ranges_is_asked_for_the_whole_again(tmp_path: Path) -> None:
+    """R4: the answer says 200, so it is taken as the whole."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", CutAt(50_000), IgnoreRange())
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert files.video.read_bytes() == CLIP.read_bytes()
+
+
+async def test_progress_of_downloads_is_told_by_part(tmp_path: Path) -> None:
+    """In bytes received, ending with all of them."""
+    seen: list[DownloadProgress] = []
+    async with staged() as (_, session):
+        await session.download_motion(await motion_of(session), tmp_path, on_progress=seen.append)
+    for part in ("bvh", "binary", "video", "cover"):
+        steps = [step for step in seen if step.part == part]
+        assert [step.received for step in steps] == sorted(step.received for step in steps)
+        assert steps[-1].received == steps[-1].total
+
+
+async def test_a_callback_that_raises_does_not_lose_a_file(tmp_path: Path) -> None:
+    """It is not called again."""
+
+    def fail(_: DownloadProgress) -> None:
+        raise LookupError
+
+    async with staged() as (_, session):
+        assert (await session.download_motion(await motion_of(session), tmp_path, on_progress=fail)).bvh is not None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_a_dead_link_says_how_to_list_the_motion_again(status: int, tmp_path: Path) -> None:
+    """R3: at once, and nothing is left behind."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", Status(status, "<html>"), times=None)
+        began = now()
+        with pytest.raises(DownloadError, match="list the motion again") as caught:
+            await session.download_motion(motion, tmp_path, parts=["bvh"])
+        assert now() == began
+        assert caught.value.status == status
+        assert caught.value.ref is not None
+        assert caught.value.ref.task_id == motion.task_id
+        assert list(tmp_path.iterdir()) == []
+
+
+PASSING = [Html(503), Status(429, None), Status(500, None), Html(200), ServeBytes(b""), CutAt(0), StallBefore(100)]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+async def test_a_host_that_fails_once_is_asked_again(fault: Fault, tmp_path: Path) -> None:
+    """R4: a busy host, a web page, an empty file, a cut, silence."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", fault)
+        assert (await session.download_motion(motion, tmp_path, parts=["bvh"])).bvh is not None
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+async def test_a_host_that_goes_on_failing_leaves_nothing_behind(tmp_path: Path) -> None:
+    """R4: a typed error, an empty directory."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", CutAt(1000), times=None)
+        with pytest.raises(KlingMotionError):
+            await session.download_motion(motion, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("part", ["bvh", "binary"])
+async def test_a_corrupted_archive_is_never_given_its_name(part: str, tmp_path: Path) -> None:
+    """R4: its checksums are verified first."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", Corrupt(), times=None)
+        with pytest.raises(DownloadError, match="damaged"):
+            await session.download_motion(motion, tmp_path, parts=[part])  # type: ignore[list-item]
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_hostile_archive_is_refused_over_the_wire_too(tmp_path: Path) -> None:
+    """R4: the table of tricks is in test_archive; here is one of them on its way."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../../escape.bvh", "HIERARCHY")
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", ServeBytes(packed.getvalue()), times=None)
+        with pytest.raises(DownloadError, match="out of the directory"):
+            await session.download_motion(motion, tmp_path / "out", parts=["bvh"])
+        assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+async def test_one_failed_part_does_not_keep_the_others_from_being_saved(tmp_path: Path) -> None:
+    """The first failure is raised in the end."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        broken = Motion(task_id=motion.task_id, bvh_url=emulator.url + "/nothing.zip", video_url=motion.video_url)
+        with pytest.raises(DownloadError):
+            await session.download_motion(broken, tmp_path)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/root/x", "a\x00b", "CON", "..", "\u202e", "x" * 500, "a/b\\c", ".hidden"]
+)
+async def test_a_name_from_the_server_cannot_leave_the_directory(name: str, tmp_path: Path) -> None:
+    """R4: names are ours, made from theirs."""
+    async with staged() as (_, session):
+        motion = await motion_of(session)
+        out = tmp_path / "deep" / "out"
+        renamed = Motion(name=name, task_id=motion.task_id, cover_url=motion.cover_url)
+        files = await session.download_motion(renamed, out)
+        assert files.cover is not None
+        assert files.cover.parent == out
+        assert not files.cover.name.startswith(".")
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [files.cover]
+
+
+async def test_motions_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """R4: their ids are in the names."""
+    async with staged() as (_, session):
+        motions = [await motion_of(session) for _ in range(2)]
+        named = [Motion(name="Walk", task_id=motion.task_id, cover_url=motion.cover_url) for motion in motions]
+        first, second = [await session.download_motion(motion, tmp_path) for motion in named]
+        assert first.cover != second.cover
+
+
+async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """The disk's own words are kept."""
+    blocked = tmp_path / "file"
+    blocked.write_text("not a directory")
+    async with staged() as (_, session):
+        with pytest.raises(DownloadError, match="cannot be made"):
+            await session.download_motion(await motion_of(session), blocked / "out")
+
+
+async def test_cancelling_a_download_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Rule 5: promptly, and without temporary files."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", Slow(1000), times=None)
+        saving = asyncio.create_task(session.download_motion(motion, tmp_path))
+        await asyncio.sleep(5)
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        await asyncio.sleep(1)
+        assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import asyncio, json, sys
+from klingmotion import Motion, MotionSession
+
+async def main(url, out, links):
+    async with MotionSession("user:1-example", base_url=url) as session:
+        print("ready", flush=True)
+        for number in range(10_000):
+            await session.download_motion(Motion(name=str(number), **json.loads(links)), out)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_a_killed_download_never_leaves_a_part_of_a_file_at_a_final_name(tmp_path: Path) -> None:
+    """R4: kill -9 at random moments (fifty with KLINGMOTION_KILLS=50)."""
+    dice = random.Random(17)
+    with ThreadedEmulator(Emulator()) as emulator:
+        motion = asyncio.run(_made(emulator.url))
+        links = json.dumps(
+            {name: getattr(motion, name) for name in ("bvh_url", "binary_url", "video_url", "cover_url")}
+        )
+        for kill in range(KILLS):
+            out = tmp_path / str(kill)
+            command = [sys.executable, "-c", KILLED, emulator.url, str(out), links]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"ready\n"
+                threading.Event().wait(dice.random() * 0.3)
+                process.send_signal(signal.SIGKILL)
+    whole: dict[str, set[bytes]] = {}
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            kind = path.name.partition("-")[2]
+            whole.setdefault(kind, set()).add(hashlib.sha256(path.read_bytes()).digest())
+    assert whole, "not one file was saved: the kills came too early to show anything"
+    assert all(len(contents) == 1 for contents in whole.values()), "two files of one kind differ: one is not whole"
+
+
+async def _made(url: str) -> Motion:
+    async with MotionSession(TOKEN, base_url=url, poll=PollPolicy(first=0, floor=0.01)) as session:
+        return await session.extract_motion(CLIP.read_bytes())
