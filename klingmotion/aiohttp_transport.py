@@ -295,13 +295,13 @@ class _Body:
         expect(STALL)
         self._expect = expect
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def pieces(self) -> AsyncGenerator[memoryview, None]:
         """The body. The disk is read in a thread and ahead, so that it never holds up the event loop."""
         sent = 0
         try:
             file = await asyncio.to_thread(self._source.open)
             try:
-                while ahead := await asyncio.to_thread(file.read, _READ_AHEAD):
+                while ahead := memoryview(await asyncio.to_thread(file.read, _READ_AHEAD)):
                     for start in range(0, len(ahead), PIECE):
                         piece = ahead[start : start + PIECE]
                         yield piece

@@ -1,0 +1,95 @@
+"""Runs a command's coroutine: the loop, Ctrl-C, errors, the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final, NoReturn
+
+import typer
+
+from klingmotion.cli.display import Display, Lines, Objects
+from klingmotion.cli.live import LiveDisplay
+from klingmotion.cli.outcome import ExitCode, Outcome
+from klingmotion.cli.track import Track
+
+Work = Callable[[Display], Coroutine[object, object, ExitCode]]
+
+logger: Final = logging.getLogger("klingmotion.cli")
+
+
+def left_behind(display: Display) -> ExitCode:
+    """After Ctrl-C: say of everything under way where it was left."""
+    under_way = [track for track in display.tracks if not track.stage.is_last]
+    for track in under_way:
+        track.interrupted()
+    if not under_way:
+        display.fail(Outcome.of(KeyboardInterrupt()))
+    return ExitCode.INTERRUPTED
+
+
+def execute(work: Work, *, json: bool = False, on_interrupt: Callable[[Display], ExitCode] = left_behind) -> NoReturn:
+    """Run `work` with the display that suits, and end the command with the exit code it comes to."""
+    raise typer.Exit(int(_executed(work, chosen_display(json=json), on_interrupt)))
+
+
+async def attempt(track: Track, work: Awaitable[None]) -> ExitCode:
+    """Await the work of one track. Whatever goes wrong with it concerns no other."""
+    track.begin()
+    try:
+        await work
+    except BrokenPipeError:
+        raise  # this concerns all: nobody reads any more
+    except Exception as error:  # a bug met by one clip must not cost the others their results
+        logger.debug("%s failed", track.name, exc_info=error)
+        return track.failed(error).exit_code
+    return ExitCode.DONE
+
+
+def chosen_display(*, json: bool) -> Display:
+    """JSON if asked for; lines if nobody watches, or a log is to be read; else the live display."""
+    if json:
+        return Objects()
+    watched = LiveDisplay.fits() and not debugging()
+    return LiveDisplay() if watched else Lines()
+
+
+def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode]) -> ExitCode:
+    try:
+        with display:
+            return asyncio.run(work(display))
+    except KeyboardInterrupt:
+        return on_interrupt(display)
+    except BrokenPipeError:
+        raise  # typer ends the command without a word
+    except ExceptionGroup as group:
+        if group.subgroup(BrokenPipeError) is not None:
+            raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from None
+        return failed(display, group)
+    except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
+        return failed(display, error)
+
+
+def failed(display: Display, error: Exception) -> ExitCode:
+    """Show an error that belongs to no track; the exit code it stands for."""
+    logger.debug("the command failed", exc_info=error)
+    outcome = Outcome.of(error)
+    display.fail(outcome)
+    return outcome.exit_code
+
+
+def debug() -> None:
+    """Let the package's log go to stderr, tracebacks included."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("klingmotion")
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+
+
+def debugging() -> bool:
+    """Whether the log is on."""
+    return logging.getLogger("klingmotion").isEnabledFor(logging.DEBUG)

@@ -1,0 +1,151 @@
+"""Commands about motions: list, download."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from klingmotion.cli import options, streams
+from klingmotion.cli.display import Display
+from klingmotion.cli.execution import attempt, execute
+from klingmotion.cli.extracting import show_file
+from klingmotion.cli.outcome import ExitCode
+from klingmotion.cli.sessions import opened
+from klingmotion.cli.streams import printable
+from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.errors import InvalidRequestError, MotionNotListedError
+from klingmotion.models import Motion, TaskRef
+from klingmotion.session import MotionSession
+from klingmotion.wire import spell
+
+Official = Annotated[bool, typer.Option("--official", help="The service's own templates instead of yours.")]
+MotionId = Annotated[
+    str, typer.Argument(metavar="TASK_OR_WORK_ID", help="A task or work id, as `list` shows it, or a task reference.")
+]
+
+
+def list_motions(official: Official = False, email: options.Email = None, json: options.Json = False) -> None:
+    """List the account's motions.
+
+    On a terminal as a table; else one line each, with task id, work id, asset id, name and BVH link between tabs.
+    """
+
+    async def work(display: Display) -> ExitCode:
+        track = _listing_track(display, "list")
+        return await attempt(track, _list(email, official, track, display))
+
+    execute(work, json=json)
+
+
+async def _list(email: str | None, official: bool, track: Track, display: Display) -> None:
+    found = []
+    async with opened(email) as session:
+        async for motion in session.motions(mine=not official):
+            found.append(motion)
+            fields = {"task_id": motion.task_id, "work_id": motion.work_id, "motion": spell(motion)}
+            track.note(Event("motion", (), fields))
+            if not streams.on_terminal():
+                display.answer("\t".join(_columns(motion)))
+    track.over()
+    if not found:
+        display.say("There is no motion.")
+    elif streams.on_terminal():
+        display.answer(_table(found))
+
+
+def download(
+    motion: MotionId, out: options.Out = Path(), email: options.Email = None, json: options.Json = False
+) -> None:
+    """Save the files of a motion that is in the list.
+
+    The path of the BVH file is printed on stdout.
+    """
+
+    async def work(display: Display) -> ExitCode:
+        number = _number(motion)
+        track = _listing_track(display, f"motion {number}")
+        return await attempt(track, _download(number, out, email, track, display))
+
+    execute(work, json=json)
+
+
+async def _download(number: int, out: Path, email: str | None, track: Track, display: Display) -> None:
+    async with opened(email) as session:
+        motion = await _find(session, number)
+        track.downloading(motion)
+        files = await session.download_motion(motion, out, on_progress=track.received)
+        track.done(motion, files)
+    show_file(track, display)
+
+
+async def _find(session: MotionSession, number: int) -> Motion:
+    """The motion with this task id or work id; negative work ids are those of the official templates."""
+    async for motion in session.motions(mine=number > 0):
+        if number in (motion.task_id, motion.work_id):
+            return motion
+    raise MotionNotListedError(
+        f"no motion in the list has the task id or work id {number}; `klingmotion list` shows what is there, and"
+        f" `klingmotion wait {number}` waits for a task that still runs",
+        ref=TaskRef(),
+    )
+
+
+def _number(text: str) -> int:
+    if re.fullmatch("-[0-9]{1,40}", text.strip()):
+        return int(text)
+    number = TaskRef.parse(text).task_id
+    if number is None:
+        raise InvalidRequestError("this reference has no task id yet; `klingmotion wait` looks for the task first")
+    return number
+
+
+def _listing_track(display: Display, name: str) -> Track:
+    track = Track(display, name)
+    track.stage = Stage.LISTING
+    display.tracks.append(track)
+    display.busy(track, "listing the motions")
+    return track
+
+
+# --- How a motion looks ---------------------------------------------------------------------------------------------
+
+
+def _columns(motion: Motion) -> tuple[str, ...]:
+    values = (motion.task_id, motion.work_id, motion.asset_id, motion.name, motion.bvh_url)
+    return tuple("" if value is None else printable(str(value)) for value in values)
+
+
+def _table(motions: list[Motion]) -> str:
+    """The motions in columns, without those nobody has an entry for."""
+    rows = [_cells(motion) for motion in motions]
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in used:
+        table.add_column(name, overflow="fold", no_wrap=name in ("task", "work"))
+    for row in rows:
+        table.add_row(*(Text(row[name]) for name in used))
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    return drawn.get().rstrip("\n")
+
+
+def _cells(motion: Motion) -> dict[str, str]:
+    links = {"bvh": motion.bvh_url, "binary": motion.binary_url, "video": motion.video_url, "cover": motion.cover_url}
+    cells = {
+        "task": motion.task_id,
+        "work": motion.work_id,
+        "asset": motion.asset_id,
+        "name": motion.name,
+        "tag": motion.tag,
+        "length": None if motion.duration is None else f"{motion.duration:.1f} s",
+        "files": " ".join(name for name, link in links.items() if link),
+    }
+    return {name: "" if value is None else printable(str(value)) for name, value in cells.items()}

@@ -1,0 +1,157 @@
+"""How a command ended: the one place where an exception becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import shlex
+from enum import IntEnum
+from pathlib import Path
+from typing import Final, Self
+
+from attrs import astuple, frozen
+
+from klingmotion.configuration import token_trouble
+from klingmotion.errors import (
+    AccountError,
+    AssetNotFoundError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    GoneError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    KlingMotionError,
+    ModerationError,
+    MotionNotListedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RejectedInputError,
+    SubmitUncertainError,
+    SubscriptionError,
+    TaskFailedError,
+    TaskGoneError,
+)
+from klingmotion.models import Json, TaskRef
+
+
+class ExitCode(IntEnum):
+    """What the command tells the shell."""
+
+    DONE = 0
+    OTHER = 1
+    USAGE = 2
+    ACCOUNT = 3
+    REJECTED = 4
+    TASK_FAILED = 5
+    TIMED_OUT = 6
+    UNCERTAIN = 7
+    INTERRUPTED = 130
+
+
+#: The first row whose class fits decides. What fits none is `ExitCode.OTHER`.
+_TABLE: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    (SubmitUncertainError, ExitCode.UNCERTAIN),
+    (TimeoutError, ExitCode.TIMED_OUT),  # a task's, and a request's
+    (AuthenticationError, ExitCode.ACCOUNT),
+    (SubscriptionError, ExitCode.ACCOUNT),
+    (PermissionDeniedError, ExitCode.ACCOUNT),
+    (InsufficientCreditsError, ExitCode.ACCOUNT),
+    (AccountError, ExitCode.ACCOUNT),
+    (AssetNotFoundError, ExitCode.REJECTED),
+    (ModerationError, ExitCode.REJECTED),
+    (RejectedInputError, ExitCode.REJECTED),
+    (TaskFailedError, ExitCode.TASK_FAILED),
+    (TaskGoneError, ExitCode.TASK_FAILED),
+    (MotionNotListedError, ExitCode.TASK_FAILED),
+    (NotFoundError, ExitCode.TASK_FAILED),
+    (GoneError, ExitCode.TASK_FAILED),
+    (ConfigurationError, ExitCode.USAGE),
+    (InvalidRequestError, ExitCode.USAGE),
+    (BadRequestError, ExitCode.USAGE),
+)
+
+#: Errors after which there is nothing to come back to.
+_OVER: Final = (TaskFailedError, TaskGoneError, ConfigurationError, InvalidRequestError)
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """How it ended badly, in words and as a code."""
+
+    #: The name of the error's class.
+    kind: str
+    message: str
+    notes: tuple[str, ...] = ()
+    exit_code: ExitCode
+    #: The task concerned, as far as it is known.
+    ref: TaskRef | None = None
+    #: The command that goes on from here, if there is a way on.
+    resume: str | None = None
+
+    @classmethod
+    def of(cls, error: BaseException, *, ref: TaskRef | None = None, resume: str | None = None) -> Self:
+        """The outcome an error stands for; `ref` and `resume` are what is known of the task besides."""
+        over = isinstance(error, _OVER)
+        return cls(
+            kind=type(error).__name__,
+            message=_message(error),
+            notes=tuple(getattr(error, "__notes__", ())),
+            exit_code=exit_code(error),
+            ref=known_ref(error, ref),
+            resume=None if over else resume,
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The message and what belongs to it."""
+        way_on = () if self.resume is None else ("to resume:", f"  {self.resume}")
+        return (self.message, *self.notes, *way_on)
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The same for programs."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "notes": list(self.notes),
+            "exit_code": int(self.exit_code),
+            "task_id": None if self.ref is None else self.ref.task_id,
+            "ref": None if self.ref is None else str(self.ref),
+            "resume": self.resume,
+        }
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The exit code an error stands for."""
+    if isinstance(error, ConfigurationError) and str(error) == token_trouble(None):
+        return ExitCode.ACCOUNT
+    return next((code for kind, code in _TABLE if isinstance(error, kind)), ExitCode.OTHER)
+
+
+def known_ref(error: BaseException, ref: TaskRef | None = None) -> TaskRef | None:
+    """The reference that says more of the task concerned: the error's own, or `ref`."""
+    own = error.ref if isinstance(error, KlingMotionError) else None
+    if own is None or ref is None:
+        return own or ref
+    return max(own, ref, key=_known)
+
+
+def _known(ref: TaskRef) -> int:
+    return sum(value is not None for value in astuple(ref))
+
+
+def resume_command(ref: TaskRef, out: Path | None = None) -> str:
+    """The command that waits for a task, ready to be pasted into a shell."""
+    words = ["klingmotion", "wait", str(ref)]
+    if out is not None:
+        words += ["--out", str(out)]
+    return shlex.join(words)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, KlingMotionError):
+        return str(error) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"unexpected error, please report it: {text} (`klingmotion --debug ...` shows where it came from)"

@@ -1,0 +1,54 @@
+"""Sessions for commands: with the real API, or with an emulator that lives as long as the command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from klingmotion import media
+from klingmotion.errors import InvalidRequestError
+from klingmotion.retry import PollPolicy
+from klingmotion.session import MotionSession
+
+INVENTED: Final = "The emulator invents its motions: nothing was extracted from the video."
+
+#: The pace of an emulated upload and task, in seconds: slow enough to be seen.
+_UPLOAD, _SUBMITTED, _PROCESSING = 0.6, 0.8, 1.6
+
+
+@asynccontextmanager
+async def opened(email: str | None, *, emulated: bool = False) -> AsyncIterator[MotionSession]:
+    """An open session."""
+    if not emulated:
+        async with MotionSession(email=email) as session:
+            yield session
+        return
+    from klingmotion.emulator import Account, ByTime, Emulator, StallAfter
+
+    linked = Account(account(email) or "performer@example.com")
+    poll = PollPolicy(first=0.3, floor=0.3, listing_patience=5.0)
+    async with (
+        Emulator(accounts=[linked], progress=ByTime(_SUBMITTED, _PROCESSING)) as emulator,
+        MotionSession(emulator.token, email=linked.email, base_url=emulator.url, poll=poll) as session,
+    ):
+        emulator.fail("upload_asset", StallAfter(_UPLOAD), times=None)
+        yield session
+
+
+def account(email: str | None) -> str | None:
+    """The linked account a session with this option uses."""
+    return email or os.environ.get("USEAPI_EMAIL") or None
+
+
+async def check(file: Path, kind: str) -> None:
+    """Refuse a file that is not a usable video or image before anything is sent.
+
+    Raises:
+        InvalidRequestError: It is not.
+    """
+    found = await media.examine(file)
+    if not found.content_type.startswith(f"{kind}/"):
+        raise InvalidRequestError(f"{found.name} is {found.content_type}; a file of type {kind} is needed here")

@@ -1,0 +1,144 @@
+"""Commands about one task: submit, wait, delete."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from klingmotion.cli import options
+from klingmotion.cli.display import Display, Lines
+from klingmotion.cli.execution import attempt, execute
+from klingmotion.cli.extracting import coming_ref, show_file, upload
+from klingmotion.cli.outcome import ExitCode, Outcome, resume_command
+from klingmotion.cli.sessions import opened
+from klingmotion.cli.streams import printable
+from klingmotion.cli.track import Stage, Track
+from klingmotion.errors import InvalidRequestError
+from klingmotion.models import Motion, TaskRef
+from klingmotion.session import TIMEOUT
+
+Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video of 2 to 10 s with one clearly visible person.")]
+ReplyUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the API posts progress and result to.")]
+WaitOut = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the motion's files there.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def submit(clip: Clip, email: options.Email = None, reply_url: ReplyUrl = None, json: options.Json = False) -> None:
+    """Upload a clip and submit it, without waiting; this is paid for.
+
+    A reference to the task is printed on stdout: `wait` takes it, now or later, here or elsewhere.
+    """
+
+    async def work(display: Display) -> ExitCode:
+        track = Track(display, clip.name, clip=str(clip))
+        display.tracks.append(track)
+        return await attempt(track, _submit(clip, email, reply_url, track, display))
+
+    execute(work, json=json)
+
+
+async def _submit(clip: Path, email: str | None, reply_url: str | None, track: Track, display: Display) -> None:
+    async with opened(email) as session:
+        asset = await upload(session, clip, track)
+        ref = coming_ref(asset, email)
+        track.submitting(ref)
+        task = await session.submit_motion(
+            asset.resource_url or "", asset.cover_url or "", reply_url=reply_url, reply_ref=ref.reply_ref
+        )
+        track.submitted(task)
+        track.over()
+    display.say(f"Task {task.id} goes on without us. To wait for it:")
+    display.say(f"  {resume_command(task.ref)}")
+    display.answer(str(task.ref))
+
+
+def wait(
+    task: options.TaskText,
+    out: WaitOut = None,
+    email: options.Email = None,
+    timeout: options.Timeout = TIMEOUT,
+    json: options.Json = False,
+) -> None:
+    """Wait for a task and give its motion; with --out, save its files.
+
+    Also finds out what became of a submit that was interrupted or left unclear: give the reference printed then. On
+    stdout comes the path of the BVH file, or without --out the link to it.
+    """
+
+    async def work(display: Display) -> ExitCode:
+        ref = TaskRef.parse(task)
+        name = "submit" if ref.task_id is None else f"task {ref.task_id}"
+        track = Track(display, name, ref=ref, out=out)
+        display.tracks.append(track)
+        return await attempt(track, _wait(ref, out, email, timeout or None, track, display))
+
+    execute(work, json=json)
+
+
+async def _wait(
+    ref: TaskRef, out: Path | None, email: str | None, timeout: float | None, track: Track, display: Display
+) -> None:
+    async with opened(email) as session:
+        track.waiting()
+        motion = await session.wait_for_motion(ref, timeout=timeout, on_change=track.changed, email=email)
+        if out is None:
+            track.done(motion)
+            display.answer(_link(motion))
+            return
+        track.downloading(motion)
+        files = await session.download_motion(motion, out, on_progress=track.received)
+        track.done(motion, files)
+    show_file(track, display)
+
+
+def _link(motion: Motion) -> str:
+    """What best stands for a motion on one line."""
+    links = (motion.bvh_url, motion.binary_url, motion.video_url, motion.name)
+    return printable(next((link for link in links if link), ""))
+
+
+def delete(task: options.TaskText, yes: Yes = False, email: options.Email = None) -> None:
+    """Delete a task with its works and its motion, for good.
+
+    Asks first; where nobody can answer, --yes is needed.
+    """
+    if not yes:
+        _confirm(task)
+
+    async def work(display: Display) -> ExitCode:
+        ref = TaskRef.parse(task)
+        track = Track(display, f"task {ref.task_id}", ref=ref)
+        track.stage = Stage.DELETING
+        display.tracks.append(track)
+        display.busy(track, f"deleting task {ref.task_id}")
+        return await attempt(track, _delete(ref, email, track, display))
+
+    execute(work)
+
+
+def _confirm(task: str) -> None:
+    """Ask whether to go on; ends the command if not."""
+    if not sys.stdin.isatty():
+        error = InvalidRequestError("nobody is there to ask: pass --yes to delete for good. Nothing was deleted")
+        Lines().fail(Outcome.of(error))
+        raise typer.Exit(ExitCode.USAGE)
+    try:
+        agreed = typer.confirm(f"Delete task {printable(task)} with its works and its motion, for good?", err=True)
+    except typer.Abort:
+        Lines().say("")  # the prompt's line ends here
+        Lines().say("Interrupted; nothing was deleted.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if not agreed:
+        Lines().say("Nothing was deleted.")
+        raise typer.Exit(ExitCode.OTHER)
+
+
+async def _delete(ref: TaskRef, email: str | None, track: Track, display: Display) -> None:
+    async with opened(email) as session:
+        deletion = await session.delete_task(ref, email=email)
+    track.over()
+    works = ", ".join(map(str, deletion.work_ids)) or "none"
+    display.answer(f"deleted task {ref.task_id}; works deleted: {works}")

@@ -1,0 +1,284 @@
+"""A track: what is under way for one clip or one task, from its first stage to its end.
+
+It notes how far things have come, and tells the display of every step as an event. Events are also what `--json`
+prints, one object each; their names and fields stay as they are:
+
+    event         fields besides `event` and `clip` (the path as given, or null)
+    uploading     sent, total (bytes), attempt
+    uploaded      resource_url, cover_url
+    submitting    ref (finds the task again should the outcome stay unclear)
+    submitted     task_id, ref, status_name, task
+    waiting       task_id, ref
+    changed       task_id, status_name, task
+    listing       task_id
+    downloading   task_id, work_id
+    motion        task_id, work_id, motion (`list` only)
+    done          task_id, work_id, motion, files, seconds, emulated
+    error         kind, message, notes, exit_code, task_id, ref, resume
+
+`task` and `motion` are spelled as the API spells them; `files` has bvh, bvh_archive, binary, video and cover: a path or
+null, or is null itself if nothing was downloaded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from attrs import asdict, field, frozen
+
+from klingmotion.cli.outcome import Outcome, known_ref, resume_command
+from klingmotion.cli.streams import printable
+from klingmotion.models import Asset, DownloadProgress, Json, Motion, MotionFiles, Task, TaskRef, UploadProgress
+from klingmotion.wire import spell
+
+#: Seconds between two reports of one upload.
+_REPORT_EVERY = 5.0
+
+
+class Stage(StrEnum):
+    """Where a track is."""
+
+    QUEUED = "queued"
+    UPLOADING = "uploading"
+    SUBMITTING = "submitting"
+    WAITING = "waiting"
+    LISTING = "listing"
+    DOWNLOADING = "downloading"
+    DELETING = "deleting"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (Stage.DONE, Stage.FAILED)
+
+
+@frozen
+class Event:
+    """One step: a name and fields for programs, words for people."""
+
+    name: str
+    words: tuple[str, ...]
+    fields: Mapping[str, Json] = field(factory=dict)
+
+
+class Audience(Protocol):
+    """Whoever is told of events."""
+
+    def show(self, track: Track, event: Event) -> None:
+        """Show one event."""
+
+
+class Track:
+    """The state of one thing under way."""
+
+    def __init__(
+        self,
+        audience: Audience,
+        name: str,
+        *,
+        clip: str | None = None,
+        ref: TaskRef | None = None,
+        out: Path | None = None,
+        emulated: bool = False,
+    ) -> None:
+        self._audience = audience
+        self.name = printable(name)
+        self.clip = clip
+        self.stage = Stage.QUEUED
+        self.began: float | None = None
+        self.task: Task | None = None
+        self.ref = ref
+        self.upload: UploadProgress | None = None
+        self.download: dict[str, DownloadProgress] = {}
+        self.files: MotionFiles | None = None
+        self.out = out
+        self._emulated = emulated
+        self._reported = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    @property
+    def status(self) -> str:
+        """What is going on, in a word or two."""
+        if self.stage is not Stage.WAITING or self.task is None:
+            return self.stage.value
+        return printable(self.task.status_name or f"status {self.task.status}")
+
+    @property
+    def share(self) -> float | None:
+        """How much of a transfer is done, from 0 to 1, where that is known."""
+        if self.stage is Stage.UPLOADING and self.upload is not None:
+            return self.upload.sent / max(self.upload.total, 1)
+        parts = list(self.download.values())
+        totals = [part.total for part in parts if part.total]
+        if self.stage is not Stage.DOWNLOADING or not parts or len(totals) < len(parts):
+            return None
+        return sum(part.received for part in parts) / sum(totals)
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The clock starts."""
+        self.began = time.monotonic()
+
+    def uploading(self, progress: UploadProgress) -> None:
+        """Bytes have been handed over. Reported at the start of each attempt, then now and then."""
+        now = time.monotonic()
+        starts = self.upload is None or self.upload.attempt != progress.attempt
+        self.upload = progress
+        if not starts and now - self._reported < _REPORT_EVERY:
+            return
+        self._reported = now
+        fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
+        again = f", attempt {progress.attempt}" if progress.attempt > 1 else ""
+        amount = size(progress.total) if starts else f"{size(progress.sent)} of {size(progress.total)}"
+        self._step(Stage.UPLOADING, Event("uploading", (f"uploading {amount}{again}",), fields))
+
+    def uploaded(self, asset: Asset) -> None:
+        """The file is there."""
+        fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url}
+        self._step(Stage.UPLOADING, Event("uploaded", ("uploaded",), fields))
+
+    def submitting(self, ref: TaskRef) -> None:
+        """The submit goes out; `ref` finds its task should the outcome stay unclear."""
+        self.ref = ref
+        self._step(Stage.SUBMITTING, Event("submitting", ("submitting",), {"ref": str(ref)}))
+
+    def submitted(self, task: Task) -> None:
+        """There is a task."""
+        self._note(task)
+        fields: dict[str, Json] = {
+            "task_id": task.id,
+            "ref": str(task.ref),
+            "status_name": task.status_name,
+            "task": spell(task),
+        }
+        self._step(Stage.WAITING, Event("submitted", (f"submitted as task {task.id}",), fields))
+
+    def waiting(self) -> None:
+        """A task that was submitted earlier is waited for."""
+        task_id = None if self.ref is None else self.ref.task_id
+        words = "looking for the task of this submit" if task_id is None else f"waiting for task {task_id}"
+        self._step(Stage.WAITING, Event("waiting", (words,), {"task_id": task_id, "ref": str(self.ref)}))
+
+    def changed(self, task: Task) -> None:
+        """The task shows something new."""
+        self._note(task)
+        self.stage = Stage.WAITING
+        fields: dict[str, Json] = {"task_id": task.id, "status_name": task.status_name, "task": spell(task)}
+        self._step(Stage.WAITING, Event("changed", (self.status,), fields))
+        if task.succeeded:
+            self.listing(task.id)
+
+    def listing(self, task_id: int | None = None) -> None:
+        """The motion is looked up in the list of motions."""
+        self._step(Stage.LISTING, Event("listing", ("listing the motions",), {"task_id": task_id}))
+
+    def downloading(self, motion: Motion) -> None:
+        """The motion's files are being saved."""
+        fields = {"task_id": motion.task_id, "work_id": motion.work_id}
+        self._step(Stage.DOWNLOADING, Event("downloading", ("downloading",), fields))
+
+    def received(self, progress: DownloadProgress) -> None:
+        """Bytes of one part have come in."""
+        self.download[progress.part] = progress
+
+    def done(self, motion: Motion, files: MotionFiles | None = None) -> None:
+        """It is over and went well."""
+        self.files = files
+        fields: dict[str, Json] = {
+            "task_id": motion.task_id,
+            "work_id": motion.work_id,
+            "motion": spell(motion),
+            "files": None if files is None else {name: _text(path) for name, path in saved(files).items()},
+            "seconds": round(self.elapsed, 3),
+            "emulated": self._emulated,
+        }
+        words = f"done in {seconds(self.elapsed)}{'' if files is None else f' ({_contents(files)})'}"
+        self._step(Stage.DONE, Event("done", (words,), fields))
+
+    def failed(self, error: BaseException) -> Outcome:
+        """It is over and did not go well."""
+        outcome = Outcome.of(error, ref=self.ref, resume=self._resume(error))
+        self._step(Stage.FAILED, Event("error", outcome.lines, outcome.fields))
+        return outcome
+
+    def note(self, event: Event) -> None:
+        """Tell of something that is no stage of its own."""
+        self._audience.show(self, event)
+
+    def over(self) -> None:
+        """It is over; the answer itself says how."""
+        self.stage = Stage.DONE
+
+    def interrupted(self) -> None:
+        """The user does not want to wait any longer."""
+        self.failed(KeyboardInterrupt(self._left_behind()))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _step(self, stage: Stage, event: Event) -> None:
+        self.stage = stage
+        self._audience.show(self, event)
+
+    def _note(self, task: Task) -> None:
+        self.task, self.ref = task, task.ref
+
+    def _resume(self, error: BaseException) -> str | None:
+        ref = known_ref(error, self.ref)
+        if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
+            return None
+        return resume_command(ref, self.out)
+
+    def _left_behind(self) -> str:
+        if self.stage in (Stage.QUEUED, Stage.UPLOADING) and self.ref is None:
+            return "interrupted; nothing was submitted"
+        if self.stage is Stage.DELETING:
+            return "interrupted; it is unknown whether it was deleted, and deleting again does no harm"
+        if self._emulated:
+            return "interrupted; the task was the emulator's and is gone with it"
+        if self.ref is None:
+            return "interrupted"
+        if self.ref.task_id is None:
+            return "interrupted during the submit; it is unknown whether it was accepted"
+        if self.stage is Stage.DOWNLOADING:
+            return f"interrupted during the download; task {self.ref.task_id} is done and its files stay available"
+        return f"interrupted; task {self.ref.task_id} goes on"
+
+
+def saved(files: MotionFiles) -> dict[str, Path | None]:
+    """The files of a motion by name, the BVH first."""
+    return asdict(files)
+
+
+def _contents(files: MotionFiles) -> str:
+    """What was saved: the BVH by its name, the files beside it, which are called alike, by their kind."""
+    names = [path.name if name == "bvh" else name for name, path in saved(files).items() if path is not None]
+    return ", ".join(names).replace("bvh_archive", "its archive")
+
+
+def size(count: int) -> str:
+    """Bytes in words."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def seconds(count: float) -> str:
+    """A duration in words."""
+    if count < 100:
+        return f"{count:.1f} s"
+    return f"{int(count) // 60} min {int(count) % 60} s"
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,275 @@
+"""What each command does, and how it shows it: lines, JSON lines, a terminal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+import klingmotion
+from klingmotion import TaskRef
+from klingmotion.emulator import Outcome, StallBefore, Status, ThreadedEmulator
+from tests.cli.shell import environment, names, objects, on_terminal, run, running
+
+
+def _png(side: int) -> bytes:
+    """A black square."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = zlib.compress(bytes((side + 1) * side))
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+# --- demo -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_runs_the_main_job_without_a_token(tmp_path: Path) -> None:
+    """In less than ten seconds, without a warning, it shows every step and saves a BVH.
+
+    Settings meant for the real API do not reach the emulator, nor the other way round.
+    """
+    settings = {"USEAPI_EMAIL": "me@example.org", "KLINGMOTION_BASE_URL": "http://127.0.0.1:9"}
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "klingmotion", "demo", "--out", str(tmp_path / "out")]
+    began = time.monotonic()
+    done = subprocess.run(
+        command, env=environment(None, settings), cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 10
+    bvh = Path(done.stdout.removesuffix("\n"))
+    assert bvh.read_text().startswith("HIERARCHY")
+    for step in ("uploading 190.5 kB", "submitted as task", "processing", "succeed", "listing", "downloading"):
+        assert f"walk.mp4: {step}" in done.stderr
+    assert "nothing was extracted from the video" in done.stderr
+
+
+def test_on_a_terminal_the_demo_draws_and_leaves_only_what_lasts(tmp_path: Path) -> None:
+    """The moving part is erased; the end is a line, and the path the last one."""
+    code, shown = on_terminal("demo", "--out", tmp_path)
+    assert code == 0, shown
+    for word in ("uploading", "submitted", "processing"):
+        assert word in shown
+    assert "\x1b[2K" in shown
+    *_, last = shown.splitlines()
+    assert Path(last).suffix == ".bvh"
+    assert "✓" in shown
+
+
+def test_without_colour_and_unicode_the_terminal_is_served_as_well(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """NO_COLOR and an ASCII terminal are respected."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    settings = {"NO_COLOR": "1", "PYTHONIOENCODING": "ascii"}
+    code, shown = on_terminal("wait", str(task.id), "--out", tmp_path, emulator=emulator, settings=settings)
+    assert code == 0, shown
+    assert re.search(r"\x1b\[[0-9;]*3[0-7]m", shown) is None
+    assert shown.isascii()
+    assert f"+ task {task.id}: done" in shown
+
+
+# --- extract --------------------------------------------------------------------------------------------------------
+
+
+def test_one_failure_stops_no_other_clip(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """The exit code is that of the first in the row that failed, the answers are those of the others."""
+    second = Path(shutil.copy(clip, tmp_path / "second.mp4"))
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    emulator.fail("submit_motion", Status.moderation())
+    emulator.next_tasks(Outcome(at_submit=True))
+    done = run("extract", clip, second, text, "--out", tmp_path / "out", emulator=emulator)
+    assert done.returncode == 4
+    assert "text.mp4: failed: " in done.stderr
+    [bvh] = done.stdout.splitlines()
+    assert Path(bvh).exists()
+
+
+def test_clips_of_the_same_name_are_told_apart(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """Where names are not enough, lines begin with paths."""
+    done = run("extract", tmp_path / "a/clip.mp4", tmp_path / "b/clip.mp4", emulator=emulator)
+    assert done.returncode == 2
+    assert f"{tmp_path}/a/clip.mp4: failed" in done.stderr
+    assert f"{tmp_path}/b/clip.mp4: failed" in done.stderr
+
+
+def test_an_own_cover_is_uploaded_once_for_all_clips(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """It goes with every submit; what is no image is refused before anything is sent."""
+    cover = tmp_path / "cover.png"
+    cover.write_bytes(_png(320))
+    refused = run("extract", clip, "--cover", clip, emulator=emulator)
+    assert refused.returncode == 2
+    assert emulator.books.count() == 0
+    emulator.next_tasks(Outcome(at_submit=True), Outcome(at_submit=True))
+    done = run("extract", clip, clip, "--cover", cover, "--out", tmp_path / "out", emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    assert emulator.books.count("upload_asset") == 3
+    submits = [request.body or {} for request in emulator.books.seen("submit_motion")]
+    assert [str(body["coverUrl"]).rpartition(".")[2] for body in submits] == ["png", "png"]
+    assert len({body["resourceUrl"] for body in submits}) == 2
+
+
+def test_the_time_limit_covers_the_upload(emulator: ThreadedEmulator, clip: Path) -> None:
+    """An upload that does not come to its end is given up, and nothing was submitted."""
+    emulator.fail("upload_asset", StallBefore(60.0))
+    done = run("extract", clip, "--timeout", "0.5", emulator=emulator)
+    assert done.returncode == 6
+    assert "nothing was submitted" in done.stderr
+    assert emulator.books.count("submit_motion") == 0
+
+
+def test_in_json_every_step_is_an_object(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """The steps come in order, name the clip, and the last one holds motion and files; stderr is silent."""
+    emulator.next_tasks(Outcome(at_submit=True))
+    done = run("extract", clip, "--out", tmp_path, "--json", emulator=emulator)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = objects(done.stdout)
+    assert names(found) == ["uploading", "uploaded", "submitting", "submitted", "downloading", "done"]
+    assert {document["clip"] for document in found} == {str(clip)}
+    submitted, last = found[3], found[-1]
+    assert submitted["task_id"] == last["task_id"] == emulator.books.tasks[0].task_id
+    assert TaskRef.parse(str(submitted["ref"])).task_id == submitted["task_id"]
+    motion, files = last["motion"], last["files"]
+    assert isinstance(motion, dict)
+    assert isinstance(files, dict)
+    assert motion["taskId"] == last["task_id"]
+    assert Path(files["bvh"]).read_text().startswith("HIERARCHY")
+
+
+def test_in_json_an_error_is_an_object_as_well(emulator: ThreadedEmulator, clip: Path) -> None:
+    """Kind, message and exit code, whether it concerns a clip or the command."""
+    emulator.fail("submit_motion", Status.moderation())
+    done = run("submit", clip, "--json", emulator=emulator)
+    error = objects(done.stdout)[-1]
+    assert (done.returncode, done.stderr) == (4, "")
+    assert (error["event"], error["clip"], error["kind"]) == ("error", str(clip), "ModerationError")
+    assert (error["exit_code"], error["task_id"]) == (4, None)
+    assert "community guidelines" in str(error["message"])
+    done = run("extract", clip, "--json")
+    [error] = objects(done.stdout)
+    assert (error["event"], error["clip"], error["exit_code"], done.returncode) == ("error", None, 3, 3)
+
+
+# --- submit and wait ------------------------------------------------------------------------------------------------
+
+
+def test_what_submit_prints_is_what_wait_takes(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """The reference on stdout finds the task again, and carries the account."""
+    done = run(
+        "submit", clip, "--reply-url", "http://127.0.0.1:9/", "--email", "performer@example.com", emulator=emulator
+    )
+    assert done.returncode == 0, done.stderr
+    ref = done.stdout.strip()
+    assert f"klingmotion wait '{ref}'" in done.stderr
+    assert TaskRef.parse(ref).email == "performer@example.com"
+    [task] = emulator.books.tasks
+    emulator.run(lambda inner: inner.end_task(task.task_id))
+    waited = run("wait", ref, "--out", tmp_path / "out", "--json", emulator=emulator)
+    assert names(objects(waited.stdout)) == ["waiting", "changed", "listing", "downloading", "done"]
+    assert run("wait", ref, emulator=emulator).stdout.endswith("bvh.zip\n")
+
+
+# --- list, download, delete -----------------------------------------------------------------------------------------
+
+
+def test_a_list_in_a_pipe_is_lines_of_columns(emulator: ThreadedEmulator) -> None:
+    """Task id, work id, asset id, name and BVH link between tabs; a tab in a name is spelled out."""
+    motion = emulator.run(lambda inner: inner.add_motion("A\tB", task_id=17))
+    done = run("list", emulator=emulator)
+    [line] = done.stdout.splitlines()
+    task, work, asset, name, link = line.split("\t")
+    assert (task, work, asset, name) == ("17", str(motion.work_id), "", "A\\tB")
+    assert link.startswith("http")
+
+
+def test_a_list_on_a_terminal_is_a_table(emulator: ThreadedEmulator) -> None:
+    """With a head and the columns that somebody has an entry for."""
+    code, shown = on_terminal("list", "--official", emulator=emulator)
+    assert code == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"work +name +tag +files", shown)
+    assert re.search(r"-100000000000001 +Walk +Everyday", shown)
+
+
+def test_a_list_in_json_is_the_motions_as_the_api_spells_them(emulator: ThreadedEmulator) -> None:
+    """One object each; an empty list is none."""
+    assert run("list", "--json", emulator=emulator).stdout == ""
+    emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    [found] = objects(run("list", "--json", emulator=emulator).stdout)
+    assert (found["event"], found["task_id"]) == ("motion", 17)
+    assert isinstance(found["motion"], dict)
+    assert found["motion"]["workName"] == "One"
+
+
+def test_a_motion_is_downloaded_by_task_id_or_work_id(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """An official template has a negative work id, which is no option."""
+    motion = emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    for number in ("17", str(motion.work_id), "-100000000000001"):
+        done = run("download", number, "--out", tmp_path / number, emulator=emulator)
+        assert done.returncode == 0, done.stderr
+        assert Path(done.stdout.strip()).read_text().startswith("HIERARCHY")
+    done = run("download", "18", emulator=emulator)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "klingmotion wait 18" in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\x04", 130, 1)])
+def test_a_delete_asks_first(emulator: ThreadedEmulator, typed: str, code: int, left: int) -> None:
+    """Yes deletes; no does not, nor does the end of the input."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    ended, shown = on_terminal("delete", str(task.id), emulator=emulator, typed=typed)
+    assert ended == code, shown
+    assert f"Delete task {task.id}" in shown
+    assert emulator.books.count("delete_task") == 1 - left
+
+
+# --- emulate --------------------------------------------------------------------------------------------------------
+
+
+def test_the_emulator_says_how_it_is_reached_and_what_it_is_asked() -> None:
+    """Its two lines are all another command needs; Ctrl-C is how it is meant to end."""
+    with running("emulate", "--max-jobs", "2") as command:
+        lines = [command.until("export", command.process.stdout) for _ in range(2)]
+        settings = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+        assert settings.keys() == {"KLINGMOTION_BASE_URL", "USEAPI_TOKEN"}
+        assert run("list", settings=settings).returncode == 0
+        command.until("200 GET    /v1/kling/videos/motions")
+        code, _, talk = command.interrupt()
+    assert code == 0
+    assert talk.endswith("Stopped.\n")
+
+
+# --- help -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_help_names_every_command_and_gives_examples() -> None:
+    """Commands, examples, exit codes; each command has a help of its own."""
+    done = run("--help")
+    assert done.returncode == 0
+    for word in (
+        "demo",
+        "emulate",
+        "extract",
+        "submit",
+        "wait",
+        "list",
+        "download",
+        "delete",
+        "Examples",
+        "Exit codes",
+    ):
+        assert word in done.stdout
+    assert "--emulator" in run("extract", "-h").stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    """One line on stdout."""
+    assert run("--version").stdout == f"klingmotion {klingmotion.__version__}\n"

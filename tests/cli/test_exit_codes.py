@@ -1,0 +1,158 @@
+"""Exit codes, and which stream says what, seen from the shell."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from klingmotion import TaskRef
+from klingmotion.emulator import Fault, Outcome, Status, ThreadedEmulator
+from tests.cli.shell import COMMAND, START, environment, resumed, run
+
+
+def test_done_is_0_and_the_answer_alone_is_on_stdout(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """A clip that becomes a motion: the path of the BVH on stdout, the steps on stderr."""
+    emulator.next_tasks(Outcome(at_submit=True))
+    done = run("extract", clip, "--out", tmp_path / "out", emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    bvh = Path(done.stdout.removesuffix("\n"))
+    assert bvh.parent == tmp_path / "out"
+    assert bvh.read_text().startswith("HIERARCHY")
+    said = done.stderr.splitlines()
+    assert [line.removeprefix("walk.mp4: ").split()[0] for line in said] == [
+        "uploading", "uploaded", "submitting", "submitted", "downloading", "done"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["extract"], "Missing argument"),
+        (["extract", "/nowhere.mp4"], "no file"),
+        (["extract", "clip.mp4", "--timeout", "-1"], "--timeout"),
+        (["wait", "seventeen"], "not a task id or task reference"),
+        (["delete", "17"], "--yes"),
+        (["list", "--email", "nobody"], "email must be"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_usage_is_2(emulator: ThreadedEmulator, arguments: list[str], said: str) -> None:
+    """What cannot be meant is refused before anything is sent."""
+    done = run(*arguments, emulator=emulator)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert emulator.books.count() == 0
+
+
+@pytest.mark.parametrize("token", [None, "example"])
+def test_a_token_that_is_missing_or_malformed_is_3(token: str | None) -> None:
+    """The message says where the token comes from, and does not repeat it."""
+    done = run("list", settings={} if token is None else {"USEAPI_TOKEN": token})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "token" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Status.bad_request(), 2),
+        (Status.unauthorized(), 3),
+        (Status.account_error(), 3),
+        (Status.asset_unknown(), 4),
+        (Status.moderation(), 4),
+    ],
+    ids=lambda value: str(value.status) if isinstance(value, Status) else "",
+)
+def test_a_submit_that_is_refused(emulator: ThreadedEmulator, clip: Path, fault: Fault, code: int) -> None:
+    """The account's trouble and the input's have different exit codes; nothing is left to be resumed."""
+    emulator.fail("submit_motion", fault)
+    done = run("submit", clip, emulator=emulator)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "walk.mp4: failed: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(emulator.books.tasks) == 0
+
+
+def test_a_task_that_failed_is_5(emulator: ThreadedEmulator) -> None:
+    """The server's own words are shown."""
+    failing = Outcome(end="failed", error="No person was found")
+    task = emulator.run(lambda inner: inner.add_task(outcome=failing, ended=True))
+    done = run("wait", str(task.id), emulator=emulator)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "No person was found" in done.stderr
+    assert "to resume" not in done.stderr
+
+
+def test_a_task_that_is_unknown_is_5(emulator: ThreadedEmulator) -> None:
+    """Waiting for it and deleting it end alike."""
+    assert run("wait", "17", emulator=emulator).returncode == 5
+    assert run("delete", "17", "--yes", emulator=emulator).returncode == 5
+
+
+def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """The command on stderr goes on where this one gave up."""
+    task = emulator.run(lambda inner: inner.add_task())
+    done = run("wait", str(task.id), "--timeout", "0.3", "--out", tmp_path / "my out", emulator=emulator)
+    assert (done.returncode, done.stdout) == (6, "")
+    command, wait, ref, *rest = resumed(done.stderr)
+    assert [command, wait, *rest] == ["klingmotion", "wait", "--out", str(tmp_path / "my out")]
+    assert TaskRef.parse(ref).task_id == task.id
+
+
+def test_a_submit_left_unclear_is_7_and_can_be_resumed(emulator: ThreadedEmulator) -> None:
+    """While the lists cannot be read nobody can know; the reference stays good."""
+    emulator.fail("list_running", Status(503), times=None)
+    emulator.fail("list_tasks", Status(503), times=None)
+    ref = TaskRef(reply_ref="km-1", resource_url="https://cdn.example.test/in/walk.mp4")
+    done = run("wait", str(ref), "--timeout", "0.3", emulator=emulator)
+    assert (done.returncode, done.stdout) == (7, "")
+    assert f"klingmotion wait '{ref}'\n" in done.stderr
+
+
+def test_a_file_that_cannot_be_saved_is_1_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """The motion is there and paid for: only its files have to be fetched again."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    emulator.fail("file", Status(403))
+    done = run("wait", str(task.id), "--out", tmp_path, emulator=emulator)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "to resume:\n    klingmotion wait " in done.stderr
+
+
+def test_an_emulator_that_cannot_listen_is_2() -> None:
+    """A port that is taken is told, not traced."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("emulate", "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_text_that_cannot_be_printed_is_spelled_out(emulator: ThreadedEmulator) -> None:
+    """Neither half a character nor a control sequence from the server reaches the terminal, or crashes."""
+    emulator.fail("list_motions", Status(401, '{"error": "half \\ud800, clear \\u001b[2J"}'))
+    done = run("list", emulator=emulator, settings={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 3
+    assert "half \\ud800, clear \\x1b[2J" in done.stderr
+
+
+def test_without_the_extra_the_command_that_installs_it_is_shown() -> None:
+    """A package missing is no traceback."""
+    start = f"import sys; sys.modules['typer'] = None; {START}"
+    command = [*COMMAND[:-1], start, "demo"]
+    done = subprocess.run(command, env=environment(None), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'pip install "klingmotion[cli]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_log_and_never_the_token(emulator: ThreadedEmulator) -> None:
+    """The log is on stderr, with the traceback of what went wrong."""
+    emulator.fail("list_motions", Status.unauthorized())
+    done = run("--debug", "list", emulator=emulator)
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+    assert emulator.token not in done.stderr
