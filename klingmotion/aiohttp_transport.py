@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urljoin
 import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
 
+from klingmotion.body import PIECE, STALL, Body
 from klingmotion.errors import (
     APIConnectionError,
     APIResponseError,
@@ -24,18 +25,8 @@ from klingmotion.replies import Response
 from klingmotion.requests import Request
 from klingmotion.transport import ByteSource, Download, bare
 
-#: Bytes handed to the socket at once. Measured: as cheap as the kernel's own sendfile; half as large costs twice the
-#: CPU.
-PIECE = 256 * 1024
-
 #: Bytes of a JSON answer that are read at most.
 ANSWER_LIMIT = 32 * 1024 * 1024
-
-#: Seconds without a byte of progress after which a transfer is given up.
-STALL = 60.0
-
-#: Seconds the answer to an upload may take once the last byte has gone out.
-DIGESTION = 180.0
 
 #: Seconds to open a connection.
 CONNECT = 15.0
@@ -43,7 +34,6 @@ CONNECT = 15.0
 #: Seconds an idle connection is kept: longer than the longest sleep between two looks, so that a wait needs only one.
 KEEPALIVE = 75.0
 
-_READ_AHEAD = 4 * PIECE
 _HOPS = 3
 
 
@@ -125,7 +115,7 @@ class AiohttpTransport:
         timeout: float | None = None,
     ) -> Response:
         """Stream `source` with its Content-Length. It is given up after `STALL` seconds without progress."""
-        body = _Body(source, on_sent)
+        body = Body(source, on_sent)
         try:
             return await self._exchange(request, self._url(request), timeout=timeout, body=body)
         except KlingMotionError:
@@ -178,7 +168,7 @@ class AiohttpTransport:
         return self._own.fresh if fresh else self._own.kept
 
     async def _exchange(
-        self, request: Request, url: URL, *, timeout: float | None, body: _Body | None = None
+        self, request: Request, url: URL, *, timeout: float | None, body: Body | None = None
     ) -> Response:
         http = await self._http(fresh=request.fresh)
         loop = asyncio.get_running_loop()
@@ -186,7 +176,7 @@ class AiohttpTransport:
         try:
             async with self._limited(timeout) as limit:
                 if body is not None:
-                    body.watch(limit, loop.time, None if timeout is None else loop.time() + timeout)
+                    body.watch(limit, None if timeout is None else loop.time() + timeout)
                 async with http.request(
                     request.method,
                     url,
@@ -219,7 +209,7 @@ class AiohttpTransport:
             finally:
                 self._limits.discard(limit)
 
-    def _headers(self, request: Request, body: _Body | None) -> dict[str, str]:
+    def _headers(self, request: Request, body: Body | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
@@ -273,47 +263,6 @@ def _translated(error: Exception, work: str, timeout: float | None) -> KlingMoti
         failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
     failure.__cause__ = error
     return failure
-
-
-class _Body:
-    """A source on its way out, piece by piece; every piece moves the deadline for the next one."""
-
-    def __init__(self, source: ByteSource, on_sent: Callable[[int], None]) -> None:
-        self.size = source.size
-        self.unreadable: OSError | None = None
-        self._source = source
-        self._on_sent = on_sent
-        self._expect: Callable[[float], None] = lambda _: None
-
-    def watch(self, limit: asyncio.Timeout, now: Callable[[], float], deadline: float | None) -> None:
-        """Give the exchange up after `STALL` seconds without a piece, and at `deadline` in any case."""
-
-        def expect(seconds: float) -> None:
-            late = now() + seconds
-            limit.reschedule(late if deadline is None else min(late, deadline))
-
-        expect(STALL)
-        self._expect = expect
-
-    async def pieces(self) -> AsyncGenerator[memoryview, None]:
-        """The body. The disk is read in a thread and ahead, so that it never holds up the event loop."""
-        sent = 0
-        try:
-            file = await asyncio.to_thread(self._source.open)
-            try:
-                while ahead := memoryview(await asyncio.to_thread(file.read, _READ_AHEAD)):
-                    for start in range(0, len(ahead), PIECE):
-                        piece = ahead[start : start + PIECE]
-                        yield piece
-                        sent += len(piece)
-                        self._expect(STALL)
-                        self._on_sent(sent)
-                self._expect(DIGESTION)
-            finally:
-                file.close()
-        except OSError as error:
-            self.unreadable = error
-            raise
 
 
 class _OwnSession:

@@ -26,6 +26,9 @@ OnDownload = Callable[[DownloadProgress], object]
 #: Files one session fetches at once.
 _AT_ONCE = 8
 
+#: Bytes received before they are written.
+_WRITE_BEHIND = 1 << 20
+
 #: Statuses of a file's host that mean the link is dead.
 _DEAD = (401, 403, 404, 410)
 
@@ -118,6 +121,7 @@ class _Transfer:
         self._file = file
         self._told = told
         self._received = 0
+        self._waiting: list[bytes] = []
         self._total: int | None = None
         #: The host's mark of this very version of the file; without one a cut transfer starts again.
         self._validator: str | None = None
@@ -128,14 +132,29 @@ class _Transfer:
         async with self._calls.transport.download(self._url, offset=offset, validator=self._validator) as download:
             self._check(download)
             await self._place(download, offset)
-            async for piece in download.pieces:
-                await asyncio.to_thread(self._file.write, piece)
-                self._received += len(piece)
-                self._tell()
+            try:
+                await self._receive(download)
+            except Exception:
+                await self._write()  # what came before a cut need not come again
+                raise
+        await self._write()
         if self._total is not None and self._received != self._total:
             raise DownloadError(f"{bare(self._url)} gave {self._received} bytes of {self._total}", url=self._url)
         if self._received == 0:
             raise DownloadError(f"{bare(self._url)} is empty", url=self._url)
+
+    async def _receive(self, download: Download) -> None:
+        """Take in all pieces; the disk gets several at a time, for a visit of a thread costs as much as a piece."""
+        async for piece in download.pieces:
+            self._waiting.append(piece)
+            self._received += len(piece)
+            self._tell()
+            if sum(map(len, self._waiting)) >= _WRITE_BEHIND:
+                await self._write()
+
+    async def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        await asyncio.to_thread(self._file.writelines, waiting)
 
     async def _place(self, download: Download, offset: int) -> None:
         """Note how long the file is, and put the pen where this answer begins."""

@@ -30,7 +30,7 @@ from klingmotion import (
     PollPolicy,
     UploadProgress,
 )
-from klingmotion.aiohttp_transport import PIECE
+from klingmotion.body import PIECE
 from klingmotion.emulator import (
     Corrupt,
     CutAt,

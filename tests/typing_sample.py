@@ -61,7 +61,7 @@ def show(task: Task) -> None:
 
 async def save(task: Task) -> None:
     """Or a coroutine function."""
-    Path("task.json").write_text(str(task.ref), encoding="utf-8")  # noqa: ASYNC240  # a sample
+    Path("task.json").write_text(str(task.ref), encoding="utf-8")
 
 
 def progress(state: UploadProgress) -> None:
