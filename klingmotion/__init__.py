@@ -50,7 +50,6 @@ from klingmotion.models import (
     TaskArgument,
     TaskInfo,
     TaskInput,
-    TaskRef,
     Ticket,
     UploadProgress,
     UserPoints,
@@ -58,6 +57,7 @@ from klingmotion.models import (
     Work,
     WorkComment,
 )
+from klingmotion.refs import TaskRef
 from klingmotion.replies import Response
 from klingmotion.requests import Endpoint, Request
 from klingmotion.retry import PollPolicy, RetryPolicy

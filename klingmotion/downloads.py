@@ -14,7 +14,8 @@ from typing import BinaryIO, Literal, get_args
 from klingmotion import archive
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import DownloadError, InvalidRequestError, KlingMotionError
-from klingmotion.models import DownloadProgress, Motion, MotionFiles, TaskRef
+from klingmotion.models import DownloadProgress, Motion, MotionFiles
+from klingmotion.refs import TaskRef
 from klingmotion.transport import Download, bare
 
 #: What a motion can have.
@@ -63,7 +64,7 @@ class Downloads:
             else:
                 failure = failure or outcome
         if failure is not None:
-            if isinstance(failure, KlingMotionError):
+            if isinstance(failure, KlingMotionError) and motion.task_id is not None:
                 failure.ref = TaskRef(task_id=motion.task_id)
             raise failure
         return saved

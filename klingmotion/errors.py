@@ -35,7 +35,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # only annotations name them: models imports this module
-    from klingmotion.models import Task, TaskRef
+    from klingmotion.models import Task
+    from klingmotion.refs import TaskRef
 
 #: Characters of a raw answer that an error keeps.
 BODY_LIMIT = 8192

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from attrs import define, field, frozen
 
-from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task, TaskRef
+from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task
+from klingmotion.refs import TaskRef
 from klingmotion.wire import input_url
 
 #: How far the server's clock may be off.

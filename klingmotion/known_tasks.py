@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from attrs import define, frozen
 
-from klingmotion.models import Task, TaskRef
+from klingmotion.models import Task
+from klingmotion.refs import TaskRef
 
 #: Seconds after which a task is forgotten, so that memory stays flat. Longer than twice what the server's clock may be
 #: off and what a submit may take together: an older task is no candidate for an unclear submit anyway.

@@ -6,14 +6,13 @@ not know is kept in `extra` under its wire name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 from attrs import asdict, evolve, field, frozen
 
-from klingmotion.errors import InvalidRequestError
+from klingmotion.refs import TaskRef
 
 #: Any JSON value.
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -21,100 +20,9 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 #: `TaskInfo.type` and `Task.type` of a motion extraction.
 EXTRACTION_TYPE = "motion_control_motion_process"
 
-_REF_VERSION = 1
-
 
 def _extra() -> Mapping[str, Json]:
     return field(factory=dict, hash=False, repr=False)
-
-
-@frozen(kw_only=True)
-class TaskRef:
-    """All that is needed to find a task again, in another process too. It holds no secret.
-
-    `str(ref)` is one line of versioned JSON; `TaskRef.parse` reads it back. A reference without `task_id` belongs to a
-    submit whose outcome is unknown: waiting for it first looks for the task by `reply_ref` and `resource_url`.
-    """
-
-    #: The task's id, or `None` while it is unknown whether there is a task.
-    task_id: int | None = None
-    #: The linked Kling account the task belongs to.
-    email: str | None = None
-    #: The mark the submit carried.
-    reply_ref: str | None = None
-    #: The video the task was asked to extract the motion from.
-    resource_url: str | None = None
-    #: When the submit was sent, by the local clock; aware.
-    sent_at: datetime | None = field(default=None)
-
-    @sent_at.validator
-    def _is_aware(self, _: object, value: datetime | None) -> None:
-        if value is not None and value.tzinfo is None:
-            raise InvalidRequestError(f"sent_at of a task reference must be a time with a zone, got {value!r}")
-
-    def __str__(self) -> str:
-        known: dict[str, Json] = {"klingmotion": _REF_VERSION}
-        for name in ("task_id", "email", "reply_ref", "resource_url"):
-            if (value := getattr(self, name)) is not None:
-                known[name] = value
-        if self.sent_at is not None:
-            known["sent_at"] = self.sent_at.isoformat()
-        return json.dumps(known, ensure_ascii=True, separators=(",", ":"))
-
-    @classmethod
-    def parse(cls, text: str) -> TaskRef:
-        """Read a reference back from `str(ref)`; bare digits are taken as a task id.
-
-        Raises:
-            InvalidRequestError: The text is no reference, or one of a later version.
-        """
-        text = text.strip()
-        if text.isascii() and text.isdigit() and len(text) < 40:
-            return cls(task_id=int(text))
-        try:
-            known = json.loads(text)
-        except (ValueError, RecursionError):
-            known = None
-        if not isinstance(known, dict) or "klingmotion" not in known:
-            raise InvalidRequestError(
-                f"not a task id or task reference: {text[:80]!r} (expected digits, or what str(task.ref) gives)"
-            )
-        if known["klingmotion"] != _REF_VERSION:
-            raise InvalidRequestError(
-                f"this task reference has version {known['klingmotion']!r}; only version {_REF_VERSION} is known"
-            )
-        return cls(
-            task_id=_ref_id(known.get("task_id")),
-            email=_ref_text(known, "email"),
-            reply_ref=_ref_text(known, "reply_ref"),
-            resource_url=_ref_text(known, "resource_url"),
-            sent_at=_ref_time(_ref_text(known, "sent_at")),
-        )
-
-
-def _ref_id(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise InvalidRequestError(f"task_id in a task reference must be a whole number, got {value!r}")
-
-
-def _ref_text(known: Mapping[str, object], name: str) -> str | None:
-    value = known.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidRequestError(f"{name} in a task reference must be a text, got {value!r}")
-
-
-def _ref_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise InvalidRequestError(f"sent_at in a task reference must be an ISO time with a zone, got {text!r}")
-    return moment
 
 
 @frozen(kw_only=True)

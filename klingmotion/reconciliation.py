@@ -13,7 +13,8 @@ from klingmotion.errors import KlingMotionError, SubmitUncertainError
 from klingmotion.evidence import Evidence, Listing, Verdict, since
 from klingmotion.history import History
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Json, Task, TaskRef
+from klingmotion.models import Json, Task
+from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
 

@@ -36,7 +36,8 @@ from klingmotion.errors import (
     RejectedInputError,
     SubscriptionError,
 )
-from klingmotion.models import Asset, Deletion, Json, Motion, RunningTask, Task, TaskRef
+from klingmotion.models import Asset, Deletion, Json, Motion, RunningTask, Task
+from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 
 T = TypeVar("T")

@@ -20,7 +20,8 @@ from klingmotion.configuration import checked_account, checked_base_url, token_t
 from klingmotion.downloads import Downloads, OnDownload, Part
 from klingmotion.errors import ConfigurationError, InvalidRequestError, NotFoundError
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Asset, Deletion, Motion, MotionFiles, Task, TaskRef
+from klingmotion.models import Asset, Deletion, Motion, MotionFiles, Task
+from klingmotion.refs import TaskRef
 from klingmotion.replies import is_passing
 from klingmotion.requests import checked_email, checked_task_id
 from klingmotion.retry import PollPolicy, RetryPolicy

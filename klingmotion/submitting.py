@@ -21,8 +21,9 @@ from klingmotion.errors import (
     TaskFailedError,
 )
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Task, TaskRef
+from klingmotion.models import Task
 from klingmotion.reconciliation import Search
+from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 
 

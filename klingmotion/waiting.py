@@ -21,7 +21,8 @@ from klingmotion.errors import (
 )
 from klingmotion.eta import Eta
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Task, TaskRef
+from klingmotion.models import Task
+from klingmotion.refs import TaskRef
 from klingmotion.replies import is_passing
 from klingmotion.retry import PollPolicy, poll
 from klingmotion.roster import Member, Roster

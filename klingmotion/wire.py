@@ -9,7 +9,8 @@ import attrs
 
 from klingmotion.converter import kind_of, structure, unstructure, wire_name
 from klingmotion.errors import APIResponseError
-from klingmotion.models import Asset, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo, TaskRef
+from klingmotion.models import Asset, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
+from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.
 TASK_OBJECT = frozenset(

@@ -32,7 +32,8 @@ from klingmotion.errors import (
     TaskGoneError,
     TaskTimeoutError,
 )
-from klingmotion.models import Task, TaskRef
+from klingmotion.models import Task
+from klingmotion.refs import TaskRef
 
 ALL = [
     found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, BaseException)

@@ -10,7 +10,8 @@ import pytest
 
 from klingmotion.evidence import CLOCK_SKEW, Evidence, Listing, Verdict, since
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task, TaskInfo, TaskInput, TaskRef
+from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task, TaskInfo, TaskInput
+from klingmotion.refs import TaskRef
 
 SENT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
 VIDEO = "https://cdn.example.test/in/walk.mp4"

@@ -36,7 +36,8 @@ from klingmotion.errors import (
     RejectedInputError,
     SubscriptionError,
 )
-from klingmotion.models import Json, Task, TaskRef, Work
+from klingmotion.models import Json, Task, Work
+from klingmotion.refs import TaskRef
 from klingmotion.replies import Match, Response, is_passing, is_unclear, match, retry_after, status_error
 
 #: A loaded machine is no finding.

@@ -30,13 +30,13 @@ from klingmotion.models import (
     TaskArgument,
     TaskInfo,
     TaskInput,
-    TaskRef,
     Ticket,
     UserPoints,
     UserTickets,
     Work,
     WorkComment,
 )
+from klingmotion.refs import TaskRef
 from klingmotion.replies import Response
 from klingmotion.requests import Request
 

@@ -20,7 +20,8 @@ from klingmotion.cli.outcome import ExitCode
 from klingmotion.cli.sessions import INVENTED, account, check, opened
 from klingmotion.cli.track import Track, saved
 from klingmotion.errors import APITimeoutError
-from klingmotion.models import Asset, TaskRef
+from klingmotion.models import Asset
+from klingmotion.refs import TaskRef
 from klingmotion.session import TIMEOUT, MotionSession
 from klingmotion.submitting import new_reply_ref
 

@@ -21,7 +21,8 @@ from klingmotion.cli.sessions import opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Event, Stage, Track
 from klingmotion.errors import InvalidRequestError, MotionNotListedError
-from klingmotion.models import Motion, TaskRef
+from klingmotion.models import Motion
+from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
 from klingmotion.wire import spell
 

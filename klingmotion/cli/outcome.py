@@ -30,7 +30,8 @@ from klingmotion.errors import (
     TaskFailedError,
     TaskGoneError,
 )
-from klingmotion.models import Json, TaskRef
+from klingmotion.models import Json
+from klingmotion.refs import TaskRef
 
 
 class ExitCode(IntEnum):

@@ -17,7 +17,8 @@ from klingmotion.cli.sessions import opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Stage, Track
 from klingmotion.errors import InvalidRequestError
-from klingmotion.models import Motion, TaskRef
+from klingmotion.models import Motion
+from klingmotion.refs import TaskRef
 from klingmotion.session import TIMEOUT
 
 Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video of 2 to 10 s with one clearly visible person.")]

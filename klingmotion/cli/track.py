@@ -32,7 +32,8 @@ from attrs import asdict, field, frozen
 
 from klingmotion.cli.outcome import Outcome, known_ref, resume_command
 from klingmotion.cli.streams import printable
-from klingmotion.models import Asset, DownloadProgress, Json, Motion, MotionFiles, Task, TaskRef, UploadProgress
+from klingmotion.models import Asset, DownloadProgress, Json, Motion, MotionFiles, Task, UploadProgress
+from klingmotion.refs import TaskRef
 from klingmotion.wire import spell
 
 #: Seconds between two reports of one upload.
