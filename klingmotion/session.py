@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
 import os
@@ -426,12 +425,9 @@ class MotionSession:
         on_change: OnTask | None,
         on_cancel: OnCancel,
     ) -> Task:
-        with self._wait(target, deadline, policy) as wait:
-            try:
-                return await wait.final(lambda task: _tell(on_change, task))
-            except asyncio.CancelledError:
-                await wait.farewell(on_cancel)
-                raise
+        wait = self._wait(target, deadline, policy)
+        async with wait.cancelled_with(on_cancel):
+            return await wait.final(lambda task: _tell(on_change, task))
 
     async def _wait_for_motion(
         self,
@@ -441,8 +437,10 @@ class MotionSession:
         on_change: OnTask | None,
         on_cancel: OnCancel,
     ) -> Motion:
-        task = await self._wait_for_task(target, deadline, policy, on_change, on_cancel)
-        return await listing.MotionSearch(self._calls, task, policy=policy, deadline=deadline).find()
+        wait = self._wait(target, deadline, policy)
+        async with wait.cancelled_with(on_cancel):
+            task = await wait.final(lambda task: _tell(on_change, task))
+            return await listing.MotionSearch(self._calls, task, policy=policy, deadline=deadline).find()
 
     def _account(self, email: str | None) -> str | None:
         return checked_email(email) if email is not None else self._email

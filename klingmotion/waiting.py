@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Literal, NoReturn
 
@@ -39,7 +40,7 @@ _RARELY, _AT_LEAST = 15.0, 120.0
 
 
 class Wait:
-    """The state of one wait. Use as a context manager around `changes` and `final`."""
+    """The state of one wait. `next_change` wants it entered, so that it may share looks; `final` enters it itself."""
 
     def __init__(
         self,
@@ -109,13 +110,26 @@ class Wait:
         Raises:
             TaskFailedError: It is over and did not succeed.
         """
-        while self.task is None or not self.task.is_final:
-            await on_change(await self.next_change())
+        if self.task is None or not self.task.is_final:
+            with self:
+                while not (seen := await self.next_change()).is_final:
+                    await on_change(seen)
+            await on_change(seen)
+        assert self.task is not None  # noqa: S101  # seen by the last look, or given
         if not self.task.succeeded:
             raise self._ended(TaskFailedError, failure_text(self.task))
         return self.task
 
-    async def farewell(self, on_cancel: OnCancel) -> None:
+    @asynccontextmanager
+    async def cancelled_with(self, on_cancel: OnCancel) -> AsyncIterator[None]:
+        """Say the farewell that was asked for if what goes on inside is cancelled; the cancellation passes through."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self._farewell(on_cancel)
+            raise
+
+    async def _farewell(self, on_cancel: OnCancel) -> None:
         """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
         if on_cancel == "leave" or self._calls.closed:
             return

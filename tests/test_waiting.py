@@ -386,6 +386,19 @@ async def test_a_cancelled_wait_does_what_it_was_asked_to(on_cancel: str, untrac
         assert emulator.books.count("delete_task") == deletes
 
 
+async def test_cancelling_while_the_motion_is_not_listed_yet_says_farewell_too() -> None:
+    """W8: the task is final, but the call was not."""
+    async with staged(Emulator(listing_delay="never")) as (emulator, session):
+        task = await submitted(session)
+        waiting = asyncio.create_task(session.wait_for_motion(task, on_cancel="delete"))
+        await asyncio.sleep(30)
+        assert emulator.books.count("list_motions") > 0
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert emulator.books.count("delete_task") == 1
+
+
 async def test_a_farewell_that_stalls_takes_two_seconds_at_most() -> None:
     """W8: nobody waits for a server on the way out."""
     async with staged(Emulator(progress=ByTime(500, 500))) as (emulator, session):
