@@ -17,6 +17,9 @@ from klingmotion.wire import input_url
 #: How far the server's clock may be off.
 CLOCK_SKEW = timedelta(minutes=10)
 
+#: How long a submit may be under way before its task is created.
+LATEST = timedelta(minutes=20)
+
 
 @frozen
 class Listing:
@@ -97,7 +100,14 @@ class Evidence:
         kind = task.type or (task.info.type if task.info else None)
         if kind not in (None, EXTRACTION_TYPE) or input_url(task.info) != self.ref.resource_url:
             return False
-        return task.created_at is None or self.ref.sent_at is None or task.created_at >= since(self.ref.sent_at)
+        if task.created_at is None or self.ref.sent_at is None:
+            return True
+        return since(self.ref.sent_at) <= task.created_at <= until(self.ref.sent_at)
+
+
+def until(sent_at: datetime) -> datetime:
+    """The latest time the server may have noted for it."""
+    return sent_at + CLOCK_SKEW + LATEST
 
 
 def since(sent_at: datetime) -> datetime:

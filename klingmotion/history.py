@@ -10,8 +10,8 @@ from klingmotion.evidence import Listing
 from klingmotion.models import Json, Task
 from klingmotion.requests import Request
 
-#: Pages of one reading that are followed at most.
-_MOST_PAGES = 50
+#: Pages of one reading that are followed at most: what the busiest account makes in the time a search looks at.
+_MOST_PAGES = 250
 
 #: Milliseconds by which a short reading overlaps what was read before.
 _OVERLAP = 60_000
@@ -20,17 +20,18 @@ Read = Callable[[Request, Callable[[Json], tuple[Task, ...]]], Awaitable[tuple[T
 
 
 class History:
-    """GET /tasks from a time on, read again and again. `read` gives `None` where a page cannot be read.
+    """GET /tasks between two times, read again and again. `read` gives `None` where a page cannot be read.
 
     Neither order nor size of a page is documented, so a whole reading follows the list to both sides: from its newest
-    entry on, and from its oldest back to before the start. That is dear where an account is busy; a short reading only
-    looks for what is new at either end.
+    entry on to the end, and from its oldest back to before the start. That is dear where an account is busy; a short
+    reading only looks for what is new at either side.
     """
 
-    def __init__(self, read: Read, *, email: str | None, start: datetime | None) -> None:
+    def __init__(self, read: Read, *, email: str | None, start: datetime | None, end: datetime | None) -> None:
         self._read = read
         self._email = email
         self._start = None if start is None else _milliseconds(start)
+        self._end = None if end is None else _milliseconds(end)
         self._found: dict[int, Task] = {}
 
     async def whole(self) -> Listing | None:
@@ -38,7 +39,10 @@ class History:
         self._found = {}
         complete = await self._follow(self._start, forward=True)
         if self._found:
-            complete = await self._follow(_edge(self._found.values(), min), forward=False) and complete
+            oldest = _edge(self._found.values(), min)
+            # Of a search long after its submit, all that came later is skipped.
+            edge = oldest if oldest is None or self._end is None else min(oldest, self._end)
+            complete = await self._follow(edge, forward=False) and complete
         elif not complete:
             return None
         return Listing(tuple(self._found.values()), complete)
@@ -62,13 +66,17 @@ class History:
                 return False
             fresh = {task.id: task for task in page if task.id not in self._found}
             self._found |= fresh
-            edge = _edge(self._found.values(), max if forward else min)
-            beyond = not forward and edge is not None and self._start is not None and edge < self._start
-            if not fresh or beyond:
+            edge = _edge(page, max if forward else min)
+            if not fresh or self._is_beyond(edge, forward=forward):
                 return True
             if edge is None:
                 return False  # entries without times cannot be followed
         return False
+
+    def _is_beyond(self, edge: int | None, *, forward: bool) -> bool:
+        """Whether a page that reaches to `edge` leaves nothing of interest on its further side."""
+        limit = self._end if forward else self._start
+        return edge is not None and limit is not None and (edge > limit if forward else edge < limit)
 
     async def _page(self, edge: int | None, *, forward: bool) -> tuple[Task, ...] | None:
         after, before = (edge, None) if forward else (None, edge)

@@ -10,7 +10,7 @@ import attrs
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import KlingMotionError, SubmitUncertainError
-from klingmotion.evidence import Evidence, Listing, Verdict, since
+from klingmotion.evidence import Evidence, Listing, Verdict, since, until
 from klingmotion.history import History
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Json, Task
@@ -46,7 +46,8 @@ class Search:
         self._ref = ref
         self._deadline = deadline
         self._evidence = Evidence(ref, known.strangers_to(ref, sent))
-        self._history = History(self._read, email=ref.email, start=since(ref.sent_at) if ref.sent_at else None)
+        start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
+        self._history = History(self._read, email=ref.email, start=start, end=end)
         self._settled = sent + calls.policy.settle
         self._patience_ends = calls.transport.now() + patience
         self._rounds = 0

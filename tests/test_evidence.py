@@ -177,7 +177,8 @@ FITS = [
     pytest.param({"created_at": SENT - timedelta(minutes=10)}, True, id="at the edge of the skew"),
     pytest.param({"created_at": SENT - timedelta(minutes=10, milliseconds=1)}, False, id="before the submit"),
     pytest.param({"created_at": SENT - timedelta(days=1)}, False, id="yesterday"),
-    pytest.param({"created_at": SENT + timedelta(minutes=30)}, True, id="server clock ahead"),
+    pytest.param({"created_at": SENT + timedelta(minutes=30)}, True, id="server clock ahead, accepted late"),
+    pytest.param({"created_at": SENT + timedelta(minutes=30, milliseconds=1)}, False, id="long after the submit"),
     pytest.param({"is_final": True, "status_name": "succeed"}, True, id="final already"),
     pytest.param({"is_final": True, "status_name": "failed"}, True, id="failed already"),
 ]

@@ -18,7 +18,7 @@ from klingmotion import KlingMotionError, Motion, MotionSession, SubmitUncertain
 from klingmotion.emulator import Account, ByTime, Chaos, Emulator
 from klingmotion.known_tasks import Acquaintance
 from tests.emulator.clips import mp4
-from tests.stage import TOKEN, now
+from tests.stage import now, virtual_session
 
 JOBS = int(os.environ.get("KLINGMOTION_SOAK_JOBS", "300"))
 SEED = int(os.environ.get("KLINGMOTION_SOAK_SEED", "1"))
@@ -147,10 +147,10 @@ async def test_every_extraction_under_chaos_is_paid_once_and_never_lost(caplog: 
     caplog.set_level(logging.CRITICAL, "klingmotion")  # records that are captured keep what they tell of alive
     began, real = now(), time.monotonic()
     async with Emulator(accounts=ACCOUNTS, progress=ByTime(4, 12), chaos=Chaos(seed=SEED, rate=RATE)) as emulator:
-        async with MotionSession(TOKEN, base_url=emulator.url) as session:
+        async with virtual_session(emulator) as session:
             jobs, memory = await all_jobs(session, emulator)
         emulator.heal()
-        async with MotionSession(TOKEN, base_url=emulator.url) as later:
+        async with virtual_session(emulator) as later:
             await asyncio.gather(*(job.resolve(later) for job in jobs if isinstance(job.result, KlingMotionError)))
         table = Counter(judge(job, emulator) for job in jobs)
         sys.stdout.write("\n" + report(table, emulator, memory, (now() - began, time.monotonic() - real)) + "\n")

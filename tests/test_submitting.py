@@ -47,7 +47,7 @@ from klingmotion.emulator import (
     TruncateJson,
     WrongType,
 )
-from tests.stage import now, staged, submitted, uploaded
+from tests.stage import now, staged, submitted, uploaded, virtual_session
 
 UNCLEAR = [
     DropAfter(),
@@ -468,3 +468,24 @@ async def test_cancelling_a_submit_passes_through() -> None:
         submitting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await submitting
+
+
+async def test_an_old_reference_is_found_behind_a_thousand_later_tasks() -> None:
+    """S3: what came long after the submit is skipped, not read."""
+    async with staged(Emulator(accounts=[Account("a@example.com", 50)])) as (emulator, _):
+        async with virtual_session(emulator) as session:
+            emulator.next_tasks(Outcome(at_submit=True))
+            emulator.fail("submit_motion", DropAfter())
+            emulator.fail("list_running", Html(502), times=None)
+            emulator.fail("list_tasks", Html(502), times=None)
+            with pytest.raises(SubmitUncertainError) as caught:
+                await submitted(session)
+            emulator.heal()
+        await asyncio.sleep(3 * 3600)
+        for _ in range(1000):
+            emulator.add_task(ended=True)
+        lists = emulator.books.count("list_tasks")
+        async with virtual_session(emulator) as later:
+            task = await later.wait_for_task(caught.value.ref)
+        assert task.id == emulator.books.tasks[0].task_id
+        assert emulator.books.count("list_tasks") - lists < 12
