@@ -106,9 +106,8 @@ class MotionSearch:
     async def _matches(self) -> list[Match]:
         found: list[Match] = []
         self._entries = 0
-        limit = self._give_up_at()
         async for page in pages(
-            self._calls, mine=True, page_size=MAX_PAGE_SIZE, email=self._task.ref.email, deadline=limit
+            self._calls, mine=True, page_size=MAX_PAGE_SIZE, email=self._task.ref.email, deadline=self._deadline
         ):
             self._entries += len(page)
             found += [match for entry in page if (match := replies.match(entry, self._task)) is not None]

@@ -30,6 +30,12 @@ async def test_a_motion_that_is_never_listed_ends_in_an_error_with_the_final_tas
         assert caught.value.ref == done.ref
 
 
+async def test_without_patience_the_motion_is_listed_once() -> None:
+    """R1: a patience of nothing still looks."""
+    async with staged(poll=PollPolicy(listing_patience=0)) as (_, session):
+        assert (await session.wait_for_motion(await submitted(session))).bvh_url is not None
+
+
 async def test_the_deadline_ends_the_search_before_the_patience_does() -> None:
     """W6: one deadline for the whole wait."""
     async with staged(Emulator(listing_delay="never")) as (_, session):
