@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
@@ -99,10 +99,12 @@ class AiohttpTransport:
         url = self._url(request)
         response = await self._exchange(request, url, timeout=timeout)
         for _ in range(_HOPS):
-            target = urljoin(str(url), response.headers.get("location", ""))
-            if request.method != "GET" or not 300 <= response.status < 400 or not _same_origin(target, self._base_url):
+            if request.method != "GET" or not 300 <= response.status < 400:
                 break
-            url = URL(target)
+            target = _within(self._base_url, url, response.headers.get("location", ""))
+            if target is None:
+                break
+            url = target
             response = await self._exchange(request, url, timeout=timeout)
         return response
 
@@ -123,7 +125,7 @@ class AiohttpTransport:
                 raise
         raise InvalidRequestError(f"the file could not be read while it was sent: {body.unreadable}")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
         """GET a file. The token is not sent, redirects may lead anywhere."""
         http = await self._http()
@@ -145,7 +147,8 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
         for limit in self._limits:
-            limit.reschedule(self.now())
+            with contextlib.suppress(RuntimeError):  # it is expiring by itself just now
+                limit.reschedule(self.now())
         own, self._own = self._own, None
         if own is not None:
             await own.close()
@@ -199,7 +202,7 @@ class AiohttpTransport:
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _limited(self, timeout: float | None) -> AsyncIterator[asyncio.Timeout]:
         """A time limit that `close` can bring forward."""
         async with asyncio.timeout(timeout) as limit:
@@ -227,11 +230,13 @@ def _finish(wake: asyncio.Future[None]) -> None:
         wake.set_result(None)
 
 
-def _same_origin(url: str, base_url: str) -> bool:
+def _within(base_url: str, url: URL, location: str) -> URL | None:
+    """Where a redirect leads, if that is within the origin of `base_url`."""
     try:
-        return URL(url).origin() == URL(base_url).origin()
-    except ValueError:
-        return False
+        target = url.join(URL(location))
+        return target if target.origin() == URL(base_url).origin() else None
+    except ValueError:  # it is no URL
+        return None
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

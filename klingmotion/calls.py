@@ -28,6 +28,9 @@ logger.addHandler(logging.NullHandler())  # silent unless the application says o
 REQUEST_LIMIT = 30.0
 SUBMIT_LIMIT = 180.0
 
+#: Files one session fetches at once.
+TRANSFERS = 8
+
 #: The longest pause one 429 is believed to ask for: beyond it a mistaken unit is likelier than a meant one.
 LONGEST_PAUSE = 900.0
 
@@ -60,6 +63,8 @@ class Calls:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_close: set[asyncio.Future[None]] = set()
         self._background: set[asyncio.Task[None]] = set()
+        #: Room for a few transfers at once.
+        self.transfers = asyncio.Semaphore(TRANSFERS)
 
     # --- one call ---------------------------------------------------------------------------------------------------
 
@@ -87,7 +92,7 @@ class Calls:
         limit: float = REQUEST_LIMIT,
     ) -> Response:
         """Send once, by `send` within the seconds it is given, and give the answer unless it is a 429."""
-        self._ensure_usable()
+        self.ensure_usable()
         if (held := self.pauses.remaining(request, self.transport.now())) > 0:
             raise self._held(request, held)
         timeout = self.within(limit, deadline)
@@ -167,9 +172,14 @@ class Calls:
     def open(self) -> None:
         """Make it usable, on the running loop."""
         self.closed = False
-        self._ensure_usable()
+        self.ensure_usable()
 
-    def _ensure_usable(self) -> None:
+    def ensure_usable(self) -> None:
+        """Take the running loop for ours, if the session is open and in use on no other.
+
+        Raises:
+            ConfigurationError: It is closed, or in use on another loop.
+        """
         if self.closed:
             raise ConfigurationError("this session is closed; enter it again with `async with session:`")
         loop = asyncio.get_running_loop()
@@ -181,6 +191,7 @@ class Calls:
         self.pauses = Pauses()  # instants of another loop's clock mean nothing on this one
         self._on_close.clear()
         self._background.clear()
+        self.transfers = asyncio.Semaphore(TRANSFERS)
 
     def background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Run `work` beside the caller; it is cancelled when the session is closed."""

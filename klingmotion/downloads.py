@@ -24,9 +24,6 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 OnDownload = Callable[[DownloadProgress], object]
 
-#: Files one session fetches at once.
-_AT_ONCE = 8
-
 #: Bytes received before they are written.
 _WRITE_BEHIND = 1 << 20
 
@@ -39,7 +36,6 @@ class Downloads:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def save(
         self, motion: Motion, directory: Path, *, parts: Collection[Part] | None, on_progress: OnDownload | None
@@ -48,6 +44,7 @@ class Downloads:
 
         All parts are tried; the first failure is raised after the others have been saved.
         """
+        self._calls.ensure_usable()
         links = _links(motion, parts)
         try:
             await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
@@ -78,7 +75,7 @@ class Downloads:
         }
         target = targets[part]
         try:
-            async with self._room:
+            async with self._calls.transfers:
                 with _temporary(target) as file:
                     transfer = _Transfer(self._calls, part, url, file, told)
                     await self._calls.retried(transfer.go_on, again=_again)

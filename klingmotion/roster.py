@@ -45,9 +45,9 @@ class Member:
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
-    def looked(self) -> None:
-        """Note that the look which followed a leave found the task not final."""
-        self.false_leaves += self.left
+    def looked(self, *, in_vain: bool) -> None:
+        """Note a look: one leave asks for one look at once; `in_vain` if that found the task not final."""
+        self.false_leaves += self.left and in_vain
         self.left = False
 
 

@@ -196,6 +196,7 @@ class Wait:
         try:
             seen = await self._calls.once(self.request, self._reader, deadline=self._deadline)
         except KlingMotionError as error:
+            self._member.looked(in_vain=False)
             self._note_failure(error)
             return None
         finally:
@@ -203,8 +204,7 @@ class Wait:
         self._failures = 0
         self._eta.note(seen, self._looked_at)
         self._due = self._looked_at + self._ordinary_interval()
-        if not seen.is_final:
-            self._member.looked()
+        self._member.looked(in_vain=not seen.is_final)
         before, self.task = self.task, seen
         return seen if before is None or _shown(before) != _shown(seen) else None
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from klingmotion import ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
 from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
-from tests.stage import TOKEN, now, staged, submitted
+from tests.stage import CLIP, TOKEN, now, staged, submitted
 
 # --- T1: loops ------------------------------------------------------------------------------------------------------
 
@@ -222,3 +223,29 @@ for enter in (True, False):
         [sys.executable, "-X", "dev", "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_downloads_of_two_runs_share_no_loop(tmp_path: Path) -> None:
+    """T1: also when more files are fetched at once than there is room for."""
+    with ThreadedEmulator(Emulator()) as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url, poll=PollPolicy(first=0, floor=0.01))
+
+        async def use() -> None:
+            async with session:
+                motion = await session.extract_motion(CLIP.read_bytes())
+                saves = (session.download_motion(motion, tmp_path / str(number)) for number in range(5))
+                assert all(files.bvh for files in await asyncio.gather(*saves))
+
+        asyncio.run(use())
+        asyncio.run(use())
+
+
+async def test_closing_twice_at_once_while_requests_time_out_is_harmless() -> None:
+    """T2: whoever comes first closes."""
+    async with staged() as (emulator, session):
+        emulator.fail("get_task", StallAfter(600), times=None)
+        waits = [asyncio.create_task(session.wait_for_task(5, timeout=10)) for _ in range(20)]
+        await asyncio.sleep(10)
+        await asyncio.gather(*(session.close() for _ in range(3)))
+        ended = await asyncio.gather(*waits, return_exceptions=True)
+        assert all(isinstance(error, TaskError) for error in ended)

@@ -195,3 +195,22 @@ async def test_when_the_waits_are_over_nothing_ticks_on() -> None:
         await asyncio.sleep(100)
         assert emulator.books.count("list_running") == lists
         assert not [task for task in asyncio.all_tasks() if "Roster" in repr(task)]
+
+
+async def test_a_task_that_left_the_list_while_the_server_fails_is_not_looked_at_without_pause() -> None:
+    """W10, W4: leaving the list asks for one look at once; what fails is tried again by the schedule."""
+    service = _Service(spread(20, 40))
+
+    def answer(request: Request) -> Answer:
+        if request.path != "/scheduler" and 1_030 < now() < 1_060:
+            return 503, {"error": "Unavailable"}
+        return service(request)
+
+    transport = FakeTransport(answer)
+    session = MotionSession(transport=transport)
+    waits = (session.wait_for_task(TaskRef(task_id=number), timeout=None) for number in service.ends)
+    done = await asyncio.gather(*waits)
+    assert all(task.succeeded for task in done)
+    looks = Counter(request.path for _, request in transport.asked)
+    assert max(count for path, count in looks.items() if path != "/scheduler") < 20
+    await session.close()

@@ -593,3 +593,13 @@ async def test_a_drop_on_a_kept_connection_is_survived() -> None:
     async with staged() as (emulator, session):
         emulator.fail("get_task", DropBefore(), DropBefore())
         assert (await session.wait_for_task(emulator.add_task().id)).succeeded
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "//[", "http://h:99999999/x", "", "\x7f"])
+@pytest.mark.parametrize("status", [200, 302])
+async def test_a_location_that_is_no_url_is_a_failed_look_at_most(status: int, location: str) -> None:
+    """W4, rule 8: nothing the server sends raises anything but an error of ours."""
+    async with staged() as (emulator, session):
+        task = emulator.add_task(ended=True)
+        emulator.fail("get_task", Status(status, None, headers={"Location": location}))
+        assert (await session.wait_for_task(task.id)).succeeded

@@ -82,9 +82,7 @@ def pixels(picture: bytes) -> list[list[bytes]]:
         ((0, 65_535), (300, 4096)),
     ],
 )
-def test_the_cover_has_the_size_asked_for_within_bounds(
-    asked: tuple[int, int], drawn: tuple[int, int]
-) -> None:
+def test_the_cover_has_the_size_asked_for_within_bounds(asked: tuple[int, int], drawn: tuple[int, int]) -> None:
     """The cover is a picture the service itself would take."""
     assert probe(cover_png(*asked, seed=1)) == Media("image/png", None, *drawn)
 

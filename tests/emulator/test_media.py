@@ -110,25 +110,19 @@ ID3 = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 2]) + bytes(130)
     [
         pytest.param(FTYP + MOOV + MDAT, Media("video/mp4", 5.2, 720, 1280), id="mp4"),
         pytest.param(FTYP + MDAT + MOOV, Media("video/mp4", 5.2, 720, 1280), id="moov at the end"),
-        pytest.param(
-            FTYP + wide_box(b"mdat", bytes(50)) + MOOV, Media("video/mp4", 5.2, 720, 1280), id="wide box"
-        ),
+        pytest.param(FTYP + wide_box(b"mdat", bytes(50)) + MOOV, Media("video/mp4", 5.2, 720, 1280), id="wide box"),
         pytest.param(
             FTYP + MOOV + struct.pack(">I4s", 0, b"mdat") + bytes(9),
             Media("video/mp4", 5.2, 720, 1280),
             id="open end",
         ),
         pytest.param(
-            FTYP
-            + MDAT
-            + box(b"moov", mvhd(2**33, 2**32 - 1, version=1), track(b"vide", tkhd(1080, 1920, version=1))),
+            FTYP + MDAT + box(b"moov", mvhd(2**33, 2**32 - 1, version=1), track(b"vide", tkhd(1080, 1920, version=1))),
             Media("video/mp4", 2**33 / (2**32 - 1), 1080, 1920),
             id="version 1 headers",
         ),
         pytest.param(
-            FTYP
-            + box(b"moov", mvhd(2000, 1000), track(b"vide", tkhd(1920, 1080, matrix=QUARTER_TURN)))
-            + MDAT,
+            FTYP + box(b"moov", mvhd(2000, 1000), track(b"vide", tkhd(1920, 1080, matrix=QUARTER_TURN))) + MDAT,
             Media("video/mp4", 2.0, 1080, 1920),
             id="filmed upright",
         ),
@@ -142,22 +136,14 @@ ID3 = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 2]) + bytes(130)
             Media("video/mp4", None, 720, 1280),
             id="duration in fragments",
         ),
-        pytest.param(
-            box(b"ftyp", b"qt  ", bytes(8)) + MOOV + MDAT, Media("video/quicktime", 5.2, 720, 1280), id="mov"
-        ),
+        pytest.param(box(b"ftyp", b"qt  ", bytes(8)) + MOOV + MDAT, Media("video/quicktime", 5.2, 720, 1280), id="mov"),
         pytest.param(box(b"wide") + MDAT + MOOV, Media("video/quicktime", 5.2, 720, 1280), id="old mov"),
-        pytest.param(
-            box(b"ftyp", b"M4A ", bytes(4)) + MOOV + MDAT, Media("audio/mp4", 5.2), id="m4a with a cover"
-        ),
-        pytest.param(
-            FTYP + box(b"moov", mvhd(900, 300), SOUND) + MDAT, Media("audio/mp4", 3.0), id="sound in mp4"
-        ),
+        pytest.param(box(b"ftyp", b"M4A ", bytes(4)) + MOOV + MDAT, Media("audio/mp4", 5.2), id="m4a with a cover"),
+        pytest.param(FTYP + box(b"moov", mvhd(900, 300), SOUND) + MDAT, Media("audio/mp4", 3.0), id="sound in mp4"),
         pytest.param(png(640, 480), Media("image/png", None, 640, 480), id="png"),
         pytest.param(jpeg(640, 480), Media("image/jpeg", None, 640, 480), id="jpeg"),
         pytest.param(jpeg(300, 400, frame=0xC2), Media("image/jpeg", None, 300, 400), id="progressive jpeg"),
-        pytest.param(
-            jpeg(300, 400) + bytes(900), Media("image/jpeg", None, 300, 400), id="jpeg with more behind"
-        ),
+        pytest.param(jpeg(300, 400) + bytes(900), Media("image/jpeg", None, 300, 400), id="jpeg with more behind"),
         pytest.param(wav(2), Media("audio/wav", 2.0), id="wav"),
         pytest.param(wav(3, size=2**32 - 1), Media("audio/wav", 3.0), id="wav from a pipe"),
         pytest.param(flac(96_000, 48_000), Media("audio/flac", 2.0), id="flac"),
@@ -167,9 +153,7 @@ ID3 = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 2]) + bytes(130)
         pytest.param(ID3 + flac(96_000, 48_000), Media("audio/flac", 2.0), id="flac behind a tag"),
     ],
 )
-def test_type_duration_and_size_come_from_the_content(
-    content: bytes, expected: Media, tmp_path: Path
-) -> None:
+def test_type_duration_and_size_come_from_the_content(content: bytes, expected: Media, tmp_path: Path) -> None:
     """Bytes and a path, whatever its name, are read alike."""
     misnamed = tmp_path / "misnamed.txt"
     misnamed.write_bytes(content)
@@ -186,9 +170,7 @@ def test_type_duration_and_size_come_from_the_content(
         pytest.param(AAC, "audio/aac", 40 * 1024 / 44_100, id="aac"),
     ],
 )
-def test_sound_without_a_header_lasts_as_long_as_its_frames(
-    content: bytes, content_type: str, seconds: float
-) -> None:
+def test_sound_without_a_header_lasts_as_long_as_its_frames(content: bytes, content_type: str, seconds: float) -> None:
     """MP3 and AAC streams are measured frame by frame."""
     media = probe(content)
     assert media.content_type == content_type
