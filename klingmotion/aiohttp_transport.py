@@ -261,7 +261,8 @@ def _translated(error: Exception, work: str, timeout: float | None) -> KlingMoti
     elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
         failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
     elif isinstance(error, aiohttp.ClientResponseError):
-        return APIResponseError(f"{work} got an answer that is not proper HTTP: {error.message}")
+        # Its text repeats what was received, and its attributes what was sent: neither may show the token.
+        return APIResponseError(f"{work} got an answer that is not proper HTTP")
     elif isinstance(error, aiohttp.ClientPayloadError):
         failure = APIResponseError(f"{work} got an answer that was cut short or is too long")
     else:

@@ -91,7 +91,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _parse(body: bytes) -> Json:
-    value: Json = json.loads(body, parse_constant=_refuse_constant)
+    value: Json = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     return value
 
 

@@ -171,3 +171,29 @@ async def test_a_dead_link_is_no_reason_to_show_its_signature(tmp_path: object) 
             await session.download_motion(Motion(bvh_url=url), str(tmp_path))
         assert "canary" not in str(caught.value)
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"Authorization: Bearer {CANARY}\r\n\r\n".encode(),
+        f"HTTP/1.1 200 OK\r\nX-Echo: Bearer {CANARY}\x00\r\n\r\n".encode(),
+        b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n" + f'{{"error": "{CANARY}"}}'.encode("utf-16"),
+    ],
+    ids=["status line", "header", "UTF-16"],
+)
+async def test_an_answer_that_is_no_answer_cannot_reveal_the_token(answer: bytes) -> None:
+    """T3: nor can what the HTTP library says of it."""
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with MotionSession(CANARY, base_url=url) as session:
+            with pytest.raises(KlingMotionError) as caught:
+                await session.get_task(17)
+    assert "canary" not in revealed(caught.value)
