@@ -49,33 +49,61 @@ class Evidence:
     """What is known so far about the submit behind `ref`."""
 
     ref: TaskRef
-    #: Ids that are certainly not it.
-    strangers: frozenset[int] = frozenset()
     #: Several tasks at the last reading, or one that still has to be confirmed.
     candidates: tuple[int, ...] = field(default=(), init=False)
+    #: How many readings in a row had these very candidates.
+    _agreeing: int = field(default=0, init=False)
     _misses: int = field(default=0, init=False)
+    #: Ids that were seen under another mark: they stay another's after they have left the list.
+    _others: frozenset[int | None] = field(default=frozenset(), init=False)
 
-    def add(self, running: tuple[RunningTask, ...] | None, listing: Listing | None, *, settled: bool) -> Verdict | None:
+    def add(
+        self,
+        running: tuple[RunningTask, ...] | None,
+        listing: Listing | None,
+        *,
+        strangers: frozenset[int] = frozenset(),
+        alone: bool = True,
+        settled: bool,
+    ) -> Verdict | None:
         """Take in one reading of both lists (`None` where one could not be read); the verdict, once there is one.
 
         A reply ref decides at once. A video alone has to be the only match twice in a row, because a task another
-        process made for the same video may show first. A miss counts only after the settle window, in a complete
-        listing.
+        process made for the same video may show first; marks have to be readable, and no other submit of the video
+        under way here (`alone`). `strangers` are ids that are certainly not it. A miss counts only after the settle
+        window, in complete lists that leave no entry unexplained.
         """
         if marked := self.marked(running or ()):
             return Verdict(marked)
+        self._others |= {task.id for task in running or () if task.reply_ref and task.reply_ref != self.ref.reply_ref}
         if listing is None:
             return None
-        before, self.candidates = self.candidates, self._alike(listing.tasks, running or ())
-        if len(self.candidates) == 1 and before == self.candidates:
+        before, self.candidates = self.candidates, self._alike(listing.tasks, strangers)
+        self._agreeing = self._agreeing + 1 if self.candidates == before else 1
+        if running is not None and alone and self.is_confirmed:
             return Verdict(self.candidates)
-        self._misses = self._misses + 1 if settled and listing.complete and not self.candidates else 0
+        missed = settled and listing.complete and not self.candidates and running is not None
+        explained = strangers | {task.id for task in listing.tasks}
+        self._misses = self._misses + 1 if missed and not self._unexplained(running or (), explained) else 0
         return None
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether one and the same task was the only match twice in a row."""
+        return len(self.candidates) == 1 and self._agreeing >= 2
+
+    @property
     def absent(self) -> bool:
-        """Whether two complete listings in a row after the settle window did not have it."""
+        """Whether two complete readings in a row after the settle window did not have it."""
         return self._misses >= 2
+
+    def _unexplained(self, running: tuple[RunningTask, ...], explained: frozenset[int]) -> bool:
+        """Whether an entry without a mark, or ours without an id, may be it."""
+        return any(
+            (task.id is None or task.id not in explained)
+            for task in running
+            if task.reply_ref in (None, "", self.ref.reply_ref) and self._is_our_account(task)
+        )
 
     def marked(self, running: tuple[RunningTask, ...]) -> tuple[int, ...]:
         """Ids listed under our reply ref and account: proof that needs no second list."""
@@ -88,13 +116,12 @@ class Evidence:
         theirs, ours = task.email, self.ref.email
         return theirs is None or ours is None or theirs.strip().lower() == ours.strip().lower()
 
-    def _alike(self, tasks: tuple[Task, ...], running: tuple[RunningTask, ...]) -> tuple[int, ...]:
+    def _alike(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> tuple[int, ...]:
         """Ids of extractions of our video since we sent it, without those another submit has a mark on."""
         if self.ref.resource_url is None:
             return ()
-        others = {task.id for task in running if task.reply_ref and task.reply_ref != self.ref.reply_ref}
         fitting = {task.id for task in tasks if self._fits(task)}
-        return tuple(sorted(fitting - others - self.strangers))
+        return tuple(sorted(fitting - self._others - strangers))
 
     def _fits(self, task: Task) -> bool:
         kind = task.type or (task.info.type if task.info else None)

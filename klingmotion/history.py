@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from klingmotion import replies, requests
 from klingmotion.evidence import Listing
 from klingmotion.models import Json, Task
+from klingmotion.replies import HistoryPage
 from klingmotion.requests import Request
 
 #: Pages of one reading that are followed at most: what the busiest account makes in the time a search looks at.
@@ -16,7 +17,7 @@ _MOST_PAGES = 250
 #: Milliseconds by which a short reading overlaps what was read before.
 _OVERLAP = 60_000
 
-Read = Callable[[Request, Callable[[Json], tuple[Task, ...]]], Awaitable[tuple[Task, ...] | None]]
+Read = Callable[[Request, Callable[[Json], HistoryPage]], Awaitable[HistoryPage | None]]
 
 
 class History:
@@ -55,20 +56,22 @@ class History:
             pages.append(await self._page(newest - _OVERLAP, forward=True))
         if all(page is None for page in pages):
             return None
-        self._found |= {task.id: task for page in pages for task in page or ()}
+        self._found |= {task.id: task for page in pages if page for task in page.tasks}
         return Listing(tuple(self._found.values()), complete=False)
 
     async def _follow(self, edge: int | None, *, forward: bool) -> bool:
-        """Add page after page until there is nothing new; whether that end was reached."""
+        """Add page after page until there is nothing new; whether that end was reached, and every entry has a name."""
+        named = True
         for _ in range(_MOST_PAGES):
             page = await self._page(edge, forward=forward)
             if page is None:
                 return False
-            fresh = {task.id: task for task in page if task.id not in self._found}
+            fresh = {task.id: task for task in page.tasks if task.id not in self._found}
             self._found |= fresh
-            edge = _edge(page, max if forward else min)
+            named = named and page.nameless == 0 and not _is_out_of_bounds(page, edge, forward=forward)
+            edge = _edge(page.tasks, max if forward else min)
             if not fresh or self._is_beyond(edge, forward=forward):
-                return True
+                return named
             if edge is None:
                 return False  # entries without times cannot be followed
         return False
@@ -78,10 +81,16 @@ class History:
         limit = self._end if forward else self._start
         return edge is not None and limit is not None and (edge > limit if forward else edge < limit)
 
-    async def _page(self, edge: int | None, *, forward: bool) -> tuple[Task, ...] | None:
+    async def _page(self, edge: int | None, *, forward: bool) -> HistoryPage | None:
         after, before = (edge, None) if forward else (None, edge)
         request = requests.list_tasks(created_after=after, created_before=before, email=self._email)
         return await self._read(request, replies.history)
+
+
+def _is_out_of_bounds(page: HistoryPage, edge: int | None, *, forward: bool) -> bool:
+    """Whether a page shows what was not asked for: then the server ignores bounds, and the end is never certain."""
+    times = [_milliseconds(task.created_at) for task in page.tasks if task.created_at]
+    return edge is not None and any(time < edge if forward else time > edge for time in times)
 
 
 def _edge(tasks: Iterable[Task], end: Callable[[list[int]], int]) -> int | None:

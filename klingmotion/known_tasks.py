@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import define, field, frozen
 
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
@@ -27,6 +31,8 @@ class KnownTasks:
     """What a session remembers of tasks. Times are on the transport's monotonic clock."""
 
     _met: dict[int, Acquaintance]
+    #: Submits under way, by video: while there are two of one video, a task of it may be either's.
+    under_way: Counter[str | None] = field(factory=Counter)
     #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
     listed: bool = False
 
@@ -41,10 +47,21 @@ class KnownTasks:
         if len(self._met) % _CHECK_EVERY == 0:
             self._met = {key: met for key, met in self._met.items() if now - met.since < _MEMORY}
 
-    def submitted(self, task: Task, now: float) -> None:
+    def submitted(self, ref: TaskRef, now: float) -> None:
         """Note a task that this session submitted `now`."""
-        self.meet(task.id, now)
-        self._met[task.id] = Acquaintance(now, task.ref.reply_ref)
+        if ref.task_id is not None:
+            self.meet(ref.task_id, now)
+            self._met[ref.task_id] = Acquaintance(now, ref.reply_ref)
+
+    @contextmanager
+    def submitting(self, ref: TaskRef) -> Iterator[None]:
+        """Count a submit as under way, until it is known what became of it."""
+        self.under_way[ref.resource_url] += 1
+        try:
+            yield
+        finally:
+            self.under_way[ref.resource_url] -= 1
+            self.under_way += Counter()  # forgets what has come down to nothing
 
     def submitted_at(self, task_id: int) -> float | None:
         """When this session submitted it, if it did."""

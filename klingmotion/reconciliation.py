@@ -45,7 +45,8 @@ class Search:
         self._known = known
         self._ref = ref
         self._deadline = deadline
-        self._evidence = Evidence(ref, known.strangers_to(ref, sent))
+        self._sent = sent
+        self._evidence = Evidence(ref)
         start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
         self._history = History(self._read, email=ref.email, start=start, end=end)
         self._settled = sent + calls.policy.settle
@@ -73,23 +74,33 @@ class Search:
         running = await self._read(requests.list_running(), replies.running)
         marked = self._evidence.marked(running or ())
         listing = None if marked else await self._listing(settled=settled)
-        verdict = self._evidence.add(running, listing, settled=settled)
+        strangers = self._known.strangers_to(self._ref, self._sent)
+        verdict = self._evidence.add(running, listing, strangers=strangers, alone=self._is_alone(), settled=settled)
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
-        return verdict or (self._last_word() if self._is_over() else None)
+        verdict = verdict or (self._last_word() if self._is_over() else None)
+        if verdict is not None and verdict.task_id is not None:  # before another search of this session can take it too
+            self._known.submitted(attrs.evolve(self._ref, task_id=verdict.task_id), self._sent)
+        return verdict
+
+    def _is_alone(self) -> bool:
+        """Whether no other submit of the same video is under way in this session."""
+        return self._known.under_way[self._ref.resource_url] <= 1
 
     def _is_over(self) -> bool:
         now = self._calls.transport.now()
         if self._calls.closed or (self._deadline is not None and now >= self._deadline):
             return True
-        if len(self._evidence.candidates) == 1 and self._rounds_after < _LAST_ROUNDS:
+        unconfirmed = len(self._evidence.candidates) == 1 and not self._evidence.is_confirmed
+        if unconfirmed and self._rounds_after < _LAST_ROUNDS:
             return False  # it showed only just now and wants a second reading
         return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
 
     def _last_word(self) -> Verdict:
         absent = self._evidence.absent and self._known.listed
-        return Verdict(self._evidence.candidates, absent=absent, unconfirmed=True)
+        certain = self._evidence.is_confirmed and self._is_alone()  # the marks could not be read all the time
+        return Verdict(self._evidence.candidates, absent=absent, unconfirmed=not certain)
 
     def _interval(self) -> float:
         """Doubling from a sixtieth of the window to a sixth, with a reading right at its end."""
@@ -122,7 +133,6 @@ class Search:
 
     async def _adopt(self, task_id: int) -> Task:
         ref = attrs.evolve(self._ref, task_id=task_id)
-        self._known.meet(task_id, self._calls.transport.now())
         logger.info("an unclear submit was accepted", extra={"task_id": task_id, "reply_ref": ref.reply_ref})
         request = requests.get_task(task_id, email=ref.email)
         seen = await self._read(request, replies.task(ref))

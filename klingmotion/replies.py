@@ -219,6 +219,8 @@ def check(request: Request, response: Response, now: datetime) -> None:
         APIStatusError: The server says no.
         APIResponseError: The server points elsewhere; a redirect is followed only by a GET and within the API's origin.
     """
+    if response.status < 200:
+        raise APIResponseError(f"{request.work} got an answer that is none ({response.status})", status=response.status)
     if 300 <= response.status < 400:
         raise APIResponseError(
             f"{request.work} was redirected ({response.status}) where the token must not go; check base_url",
@@ -295,17 +297,39 @@ def deletion(body: Json) -> Deletion:
 
 def running(body: Json) -> tuple[RunningTask, ...]:
     """Reader of GET /scheduler: a bare array."""
-    items = _array(body, "$")
-    return tuple(structure(item, RunningTask, f"$[{index}]") for index, item in enumerate(items))
+    return tuple(_running_task(item) for item in _array(body, "$"))
 
 
-def history(body: Json) -> tuple[Task, ...]:
+def _running_task(item: Json) -> RunningTask:
+    """One entry; a malformed one is nobody's, and must not hide the others."""
+    try:
+        return structure(item, RunningTask)
+    except APIResponseError:
+        return RunningTask()
+
+
+@frozen
+class HistoryPage:
+    """A page of GET /tasks."""
+
+    tasks: tuple[Task, ...]
+    #: Entries that show no id or are malformed: any task may be behind them.
+    nameless: int = 0
+
+
+def history(body: Json) -> HistoryPage:
     """Reader of GET /tasks: what can be known of each entry, which may hold a task, only works, or no id at all."""
     items = _array(_mapping(body).get("history"), "$.history")
-    found = (
-        _history_task(_mapping(item, f"$.history[{index}]"), f"$.history[{index}]") for index, item in enumerate(items)
-    )
-    return tuple(task for task in found if task is not None)
+    found = [_named(item, f"$.history[{index}]") for index, item in enumerate(items)]
+    tasks = tuple(task for task in found if task is not None)
+    return HistoryPage(tasks, len(found) - len(tasks))
+
+
+def _named(item: Json, path: str) -> Task | None:
+    try:
+        return _history_task(_mapping(item, path), path)
+    except APIResponseError:
+        return None
 
 
 def _history_task(entry: dict[str, Json], path: str) -> Task | None:

@@ -49,21 +49,26 @@ class Submitter:
             KlingMotionError: It was not accepted.
         """
         post = _Post(self._calls, request, ref, deadline)
-        try:
-            answer = await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
-        except KlingMotionError as error:
-            if not replies.is_unclear(error):
-                raise
-            answer = await self._search(post, error, deadline)
+        with self._known.submitting(ref):
+            answer = await self._post(post, deadline)
+            if isinstance(answer, Task):
+                self._known.submitted(answer.ref, post.sent)
         if isinstance(answer, str):
             failure = APIResponseError(
                 f"{request.work}: the answer holds no task id; the server says: {answer}", path="$.task.id"
             )
             failure.ref = post.ref
             raise failure
-        self._known.submitted(answer, post.sent)
         logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
         return _unless_failed(answer)
+
+    async def _post(self, post: _Post, deadline: float | None) -> Task | str:
+        try:
+            return await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
+        except KlingMotionError as error:
+            if not replies.is_unclear(error):
+                raise
+            return await self._search(post, error, deadline)
 
     async def _search(self, post: _Post, cause: KlingMotionError, deadline: float | None) -> Task:
         logger.warning("the outcome of a submit is unclear: %s", cause, extra={"reply_ref": post.ref.reply_ref})
@@ -84,9 +89,9 @@ class Submitter:
         age = (transport.utcnow() - ref.sent_at).total_seconds() if ref.sent_at else self._calls.policy.settle
         sent = transport.now() - max(0.0, age)
         patience = self._calls.policy.settle
-        task = await Search(self._calls, self._known, ref, sent=sent, deadline=deadline, patience=patience).find()
-        self._known.submitted(task, sent)
-        return task
+        search = Search(self._calls, self._known, ref, sent=sent, deadline=deadline, patience=patience)
+        with self._known.submitting(ref):
+            return await search.find()
 
 
 class _Post:

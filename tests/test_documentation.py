@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import klingmotion
 import klingmotion.emulator
-from klingmotion.cli.app import COMMANDS
+from klingmotion.cli.app import COMMANDS, application
 from klingmotion.cli.outcome import ExitCode
 from klingmotion.emulator import Emulator
 from tests.stage import CLIP
@@ -145,6 +147,21 @@ def test_every_command_is_on_its_page_and_no_other() -> None:
     assert set(re.findall(r"^`klingmotion (\w+)", COMMAND_LINE, re.MULTILINE)) == commands
     shells = "\n".join(shell for page in PAGES for shell in SHELL_BLOCK.findall(page.read_text(encoding="utf-8")))
     assert set(re.findall(r"\bklingmotion ([a-z]+)", shells)) <= commands
+
+
+def test_every_option_of_a_command_is_on_its_page_and_no_other() -> None:
+    """What a command's line on the page shows is what the command takes, and so is what any example gives it."""
+    group = get_command(application())
+    assert isinstance(group, TyperGroup)
+    taken = {}
+    for name, command in group.commands.items():
+        options = (spelled for parameter in command.params for spelled in parameter.opts)
+        taken[name] = {spelled for spelled in options if spelled.startswith("--")} - {"--help"}
+    lines = re.findall(r"^`klingmotion (\w+)(.*)`$", COMMAND_LINE, re.MULTILINE)
+    assert {name: set(re.findall(r"--[a-z-]+", line)) for name, line in lines} == taken
+    shells = "\n".join(shell for page in PAGES for shell in SHELL_BLOCK.findall(page.read_text(encoding="utf-8")))
+    for name, line in re.findall(r"\bklingmotion ([a-z]+)([^|#\n]*)", shells):
+        assert set(re.findall(r"--[a-z-]+", line)) <= taken[name], line
 
 
 def test_every_exit_code_and_event_is_on_the_page_of_the_command_line() -> None:

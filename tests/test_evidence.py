@@ -155,9 +155,57 @@ def test_a_running_task_without_a_mark_may_be_ours(mark: str | None) -> None:
 
 def test_strangers_are_not_ours() -> None:
     """Tasks the session knew before, or submitted itself, are left out."""
-    evidence = Evidence(REF, frozenset({17, 18}))
-    assert readings(evidence, listing(listed(17), listed(18)), listing(listed(17))) == [None, None]
+    evidence = Evidence(REF)
+    for shown in (listing(listed(17), listed(18)), listing(listed(17))):
+        assert evidence.add((), shown, strangers=frozenset({17, 18}), settled=True) is None
     assert evidence.candidates == ()
+    assert evidence.absent
+
+
+def test_a_stranger_stays_one_after_its_mark_has_left_the_list() -> None:
+    """It ended meanwhile; its task is listed on."""
+    evidence = Evidence(REF)
+    other = RunningTask(id=17, reply_ref="somebody-else")
+    assert evidence.add((other,), None, settled=False) is None
+    for _ in range(3):
+        assert evidence.add((), listing(listed(17)), settled=False) is None
+    assert evidence.candidates == ()
+
+
+def test_a_video_decides_nothing_while_another_submit_of_it_is_under_way() -> None:
+    """The task may be either's, until the other is known."""
+    evidence = Evidence(REF)
+    for _ in range(3):
+        assert evidence.add((), listing(listed(17)), alone=False, settled=False) is None
+    assert evidence.add((), listing(listed(17)), settled=False) == Verdict((17,))
+
+
+def test_a_video_decides_nothing_while_marks_cannot_be_read() -> None:
+    """A task may bear another's; in the end the match counts all the same."""
+    evidence = Evidence(REF)
+    for _ in range(3):
+        assert evidence.add(None, listing(listed(17)), settled=False) is None
+    assert evidence.is_confirmed
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [RunningTask(id=99), RunningTask(), RunningTask(reply_ref=REF.reply_ref), RunningTask(id=99, reply_ref="")],
+    ids=["without a mark", "malformed", "ours without an id", "with an empty mark"],
+)
+def test_an_entry_that_may_be_ours_is_no_absence(entry: RunningTask) -> None:
+    """Something runs that nothing explains."""
+    evidence = Evidence(REF)
+    for _ in range(3):
+        evidence.add((entry,), listing(), settled=True)
+    assert not evidence.absent
+
+
+def test_a_running_task_that_the_list_explains_leaves_us_absent() -> None:
+    """It is of another video."""
+    evidence = Evidence(REF)
+    for _ in range(2):
+        evidence.add((RunningTask(id=99),), listing(listed(99, url="https://x.test/other.mp4")), settled=True)
     assert evidence.absent
 
 
@@ -289,7 +337,7 @@ def submitted(task_id: int, reply_ref: str | None = "job-7") -> Task:
 def test_a_submitted_task_is_known_with_its_time() -> None:
     """A wait for it counts its age from the submit."""
     known = KnownTasks.none()
-    known.submitted(submitted(17), 100.0)
+    known.submitted(submitted(17).ref, 100.0)
     assert known.submitted_at(17) == 100.0
     assert known.submitted_at(18) is None
 
@@ -304,10 +352,10 @@ def test_a_task_met_elsewhere_was_not_submitted_here() -> None:
 def test_the_first_meeting_counts_unless_it_is_submitted_later() -> None:
     """Meeting it again changes nothing; learning that a submit made it does."""
     known = KnownTasks.none()
-    known.submitted(submitted(17), 100.0)
+    known.submitted(submitted(17).ref, 100.0)
     known.meet(17, 200.0)
     assert known.submitted_at(17) == 100.0
-    known.submitted(submitted(17), 300.0)
+    known.submitted(submitted(17).ref, 300.0)
     assert known.submitted_at(17) == 300.0
 
 
@@ -316,9 +364,9 @@ def test_strangers_are_what_was_met_before_and_what_others_submitted() -> None:
     known = KnownTasks.none()
     known.meet(1, 50.0)
     known.meet(2, 150.0)
-    known.submitted(submitted(3, "job-8"), 50.0)
-    known.submitted(submitted(4, "job-8"), 150.0)
-    known.submitted(submitted(5, "job-7"), 50.0)
+    known.submitted(submitted(3, "job-8").ref, 50.0)
+    known.submitted(submitted(4, "job-8").ref, 150.0)
+    known.submitted(submitted(5, "job-7").ref, 50.0)
     assert known.strangers_to(REF, 100.0) == {1, 3, 4}
 
 
@@ -345,7 +393,7 @@ def test_a_list_is_trusted_once_it_has_shown_a_known_task() -> None:
 def later(known: KnownTasks, now: float) -> KnownTasks:
     """The memory after a busy moment in which old tasks are forgotten."""
     for task_id in range(1_000, 2_000):
-        known.submitted(submitted(task_id, f"job-{task_id}"), now)
+        known.submitted(submitted(task_id, f"job-{task_id}").ref, now)
     return known
 
 
@@ -353,7 +401,7 @@ def test_memory_stays_flat() -> None:
     """A session that runs for weeks forgets tasks of hours ago, and none of the last minutes."""
     known = KnownTasks.none()
     for task_id in range(20_000):
-        known.submitted(submitted(task_id, f"job-{task_id}"), task_id * 10.0)
+        known.submitted(submitted(task_id, f"job-{task_id}").ref, task_id * 10.0)
     remembered = known.strangers_to(REF, 0.0)
     assert len(remembered) < 1_000
     assert remembered >= set(range(20_000 - 80, 20_000))
@@ -362,7 +410,7 @@ def test_memory_stays_flat() -> None:
 def test_a_task_is_forgotten_in_the_end() -> None:
     """An hour is longer than any submit is looked for."""
     known = KnownTasks.none()
-    known.submitted(submitted(17), 0.0)
+    known.submitted(submitted(17).ref, 0.0)
     assert later(known, 3_600.0).submitted_at(17) is None
 
 
@@ -373,7 +421,8 @@ def test_a_task_is_remembered_as_long_as_it_may_look_like_a_new_one() -> None:
     """
     sent, age = 10_000.0, 2 * CLOCK_SKEW.total_seconds() - 1
     known = KnownTasks.none()
-    known.submitted(submitted(17, "job-6"), sent - age)
+    known.submitted(submitted(17, "job-6").ref, sent - age)
     looks_young = listed(17, created_at=SENT - timedelta(seconds=age) + CLOCK_SKEW)
-    evidence = Evidence(REF, later(known, sent).strangers_to(REF, sent))
-    assert readings(evidence, listing(looks_young), listing(looks_young)) == [None, None]
+    evidence, strangers = Evidence(REF), later(known, sent).strangers_to(REF, sent)
+    for _ in range(2):
+        assert evidence.add((), listing(looks_young), strangers=strangers, settled=True) is None

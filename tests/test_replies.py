@@ -499,13 +499,13 @@ WORK: dict[str, Json] = {
 def test_a_history_entry_with_a_task_is_that_task() -> None:
     """The fullest form: read like the answer to a look."""
     entry: Json = {"task": {"id": 17, "type": "t"}, "works": [WORK], "status_name": "processing"}
-    (found,) = replies.history({"history": [entry]})
+    (found,) = replies.history({"history": [entry]}).tasks
     assert (found.id, found.type, found.status_name, found.works[0].work_id) == (17, "t", "processing", 302)
 
 
 def test_a_history_entry_of_works_is_known_by_its_first_work() -> None:
     """The documented form (contract section 2.5): id, type, video, time and status come from the work."""
-    (found,) = replies.history({"history": [{"works": [WORK]}]})
+    (found,) = replies.history({"history": [{"works": [WORK]}]}).tasks
     assert (found.id, found.type, found.is_final) == (17, "motion_control_motion_process", True)
     assert (found.created_at, found.ref) == (NOW, TaskRef(task_id=17, resource_url=VIDEO))
     assert found.works[0].work_id == 302
@@ -515,7 +515,8 @@ def test_a_history_entry_of_works_is_known_by_its_first_work() -> None:
 def test_a_history_entry_without_an_id_is_passed_over(entry: dict[str, Json]) -> None:
     """There is nothing to recognise it by, and it does no harm to the others."""
     found = replies.history({"history": [entry, {"works": [WORK]}]})
-    assert [task.id for task in found] == [17]
+    assert [task.id for task in found.tasks] == [17]
+    assert found.nameless == 1
 
 
 # --- Which motion is the task's -------------------------------------------------------------------------------------

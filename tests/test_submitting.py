@@ -489,3 +489,41 @@ async def test_an_old_reference_is_found_behind_a_thousand_later_tasks() -> None
             task = await later.wait_for_task(caught.value.ref)
         assert task.id == emulator.books.tasks[0].task_id
         assert emulator.books.count("list_tasks") - lists < 12
+
+
+async def test_two_submits_of_one_video_at_once_never_take_one_task_for_both() -> None:
+    """S2: while both are under way, a task of the video may be either's; nothing is guessed, nothing lost."""
+    async with staged(Emulator(lone_reply_ref=False)) as (emulator, session):
+        asset = await uploaded(session)
+        emulator.fail("submit_motion", DropAfter(), StallAfter(40))
+        both = await asyncio.gather(
+            *(session.submit_motion(asset, reply_ref=f"clip-{number}") for number in (1, 2)), return_exceptions=True
+        )
+        tasks = [made.task_id for made in emulator.books.tasks]
+        found = [one.id for one in both if not isinstance(one, BaseException)]
+        assert len(found) == len(set(found)) >= 1
+        assert set(found) <= set(tasks)
+        assert all(isinstance(one, SubmitUncertainError) for one in both if isinstance(one, BaseException))
+
+
+async def test_a_stranger_that_ends_during_the_search_is_not_adopted() -> None:
+    """S2: it bore another's mark while it ran."""
+    async with staged() as (emulator, session):
+        asset = await uploaded(session)
+        other = emulator.add_task(asset.resource_url, reply_ref="somebody-else")
+        emulator.fail("submit_motion", DropBefore())
+        submitting = asyncio.create_task(session.submit_motion(asset))
+        await asyncio.sleep(10)
+        emulator.end_task(other.id)
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitting
+        assert other.id not in caught.value.candidates
+
+
+async def test_a_malformed_entry_beside_ours_does_not_hide_it() -> None:
+    """S2: one broken entry must not cost the task."""
+    async with staged() as (emulator, session):
+        emulator.fail("submit_motion", DropAfter())
+        emulator.fail("list_running", WrongType("0.id", "x"))
+        emulator.fail("list_tasks", WrongType("history.0.task.id", True))
+        assert (await submitted(session)).id == emulator.books.tasks[0].task_id
