@@ -57,9 +57,10 @@ class Lines:
 
     def busy(self, track: Track, words: str) -> None:
         """A line if it takes longer than a second."""
+        stage = track.stage
 
         def remind() -> None:
-            if not track.stage.is_last:
+            if track.stage is stage:
                 self.say(f"{words} ...")
 
         asyncio.get_running_loop().call_later(1.0, remind)

@@ -16,9 +16,11 @@ from attrs import frozen
 from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
+from klingmotion.cli.files import save, show_file
 from klingmotion.cli.outcome import ExitCode
 from klingmotion.cli.sessions import INVENTED, account, check, opened
-from klingmotion.cli.track import Track, saved
+from klingmotion.cli.track import Track
+from klingmotion.downloads import Part
 from klingmotion.errors import APITimeoutError
 from klingmotion.models import Asset
 from klingmotion.refs import TaskRef
@@ -47,6 +49,7 @@ class Order:
 
     clips: list[Path]
     out: Path
+    parts: tuple[Part, ...] | None = None
     email: str | None = None
     timeout: float | None = None
     cover: Path | None = None
@@ -74,6 +77,7 @@ def demo(out: options.Out = Path("klingmotion-demo"), json: options.Json = False
 def extract(
     clips: Clips,
     out: options.Out = Path(),
+    parts: options.Parts = None,
     cover: Cover = None,
     email: options.Email = None,
     timeout: options.Timeout = TIMEOUT,
@@ -85,14 +89,22 @@ def extract(
     Four clips are under way at once. A clip that fails stops no other; the exit code is that of the first in the row
     that failed. The path of each BVH file is printed on stdout as soon as it is there.
     """
-    order = Order(clips=clips, out=out, email=email, timeout=timeout or None, cover=cover, emulated=emulator)
+    order = Order(
+        clips=clips,
+        out=out,
+        parts=options.chosen(parts),
+        email=email,
+        timeout=timeout or None,
+        cover=cover,
+        emulated=emulator,
+    )
     execute(lambda display: extract_all(order, display), json=json)
 
 
 async def extract_all(order: Order, display: Display) -> ExitCode:
     """Carry out the order."""
     tracks = [
-        Track(display, name, clip=str(clip), out=order.out, emulated=order.emulated)
+        Track(display, name, clip=str(clip), out=order.out, parts=order.parts, emulated=order.emulated)
         for clip, name in zip(order.clips, _names(order.clips), strict=True)
     ]
     display.tracks += tracks
@@ -129,9 +141,7 @@ async def _extract(
         on_change=track.changed,
         reply_ref=ref.reply_ref,
     )
-    track.downloading(motion)
-    files = await session.download_motion(motion, order.out, on_progress=track.received)
-    track.done(motion, files)
+    track.done(motion, await save(session, motion, order.out, order.parts, track))
     show_file(track, display)
 
 
@@ -148,13 +158,6 @@ def coming_ref(asset: Asset, email: str | None) -> TaskRef:
     return TaskRef(
         email=account(email), reply_ref=new_reply_ref(), resource_url=asset.resource_url, sent_at=datetime.now(UTC)
     )
-
-
-def show_file(track: Track, display: Display) -> None:
-    """The answer: the BVH file, or what there is instead."""
-    paths = [] if track.files is None else [path for path in saved(track.files).values() if path is not None]
-    for path in paths[:1]:
-        display.answer(str(path))
 
 
 async def _cover(session: MotionSession, order: Order) -> Asset | None:

@@ -14,12 +14,23 @@ from rich.table import Table
 from rich.text import Text
 
 from klingmotion.cli import streams
+from klingmotion.cli.amounts import clock, share_of, size
 from klingmotion.cli.outcome import Outcome
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.cli.transfer import Transfer
 
-#: Columns of an upload's bar, and of a terminal that has room for it.
-_BAR, _WIDE = 21, 72
+#: Columns of a status, and of what every line has besides name, detail and clock: spinner, status and gaps. There is a
+#: gap after the clock too, for some versions of rich count it.
+_STATUS = len("downloading 100%")
+_FIXED = 1 + _STATUS + 5 * 2
+
+#: Columns of what tells of a transfer, from the least to the most: time left and rate, bytes, a bar.
+_LEFT, _RATE, _BYTES, _BAR = 11, 10, 16, 10
+_DETAILS = (_LEFT + _RATE, _LEFT + _RATE + _BYTES, _LEFT + _RATE + _BYTES + _BAR + 2)
+
+#: Columns of the longest bar, and of the shortest name worth reading.
+_LONGEST_BAR, _NAME = 24, 8
 
 
 class LiveDisplay:
@@ -98,44 +109,60 @@ class LiveDisplay:
         self._console.print(text, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
-        wide = self._console.width >= _WIDE
+        clocks = max((len(clock(track.elapsed)) for track in self.tracks), default=0)
+        longest = max((len(track.name) for track in self.tracks), default=0)
+        name, detail = _widths(self._console.width - _FIXED - clocks, longest)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=1)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=_name_width(self._console.width))
-        table.add_column(no_wrap=True, min_width=len("downloading 100%"), style="cyan")
-        if wide:
-            table.add_column(no_wrap=True, overflow="ellipsis", min_width=_BAR, style="dim")
-        table.add_column(no_wrap=True, justify="right", min_width=4, style="dim")
+        table.add_column(no_wrap=True, overflow="ellipsis", width=name)
+        table.add_column(no_wrap=True, overflow="ellipsis", width=_STATUS, style="cyan")
+        if detail:
+            table.add_column(no_wrap=True, overflow="ellipsis", width=detail, style="dim")
+        table.add_column(no_wrap=True, justify="right", style="dim")
         for track in list(self.tracks):
             if track.began is not None and not track.stage.is_last:
-                detail = [_detail(track)] if wide else []
-                table.add_row(self._spinner, Text(track.name), _status(track), *detail, _clock(track))
+                details = [_detail(track, detail)] if detail else []
+                table.add_row(self._spinner, Text(track.name), _status(track), *details, clock(track.elapsed))
         queued = sum(track.began is None and not track.stage.is_last for track in self.tracks)
         if queued:
             table.add_row("", Text(f"{queued} more", style="dim"), Text("queued", style="dim"))
         return table
 
 
-def _name_width(width: int) -> int:
-    """What a terminal of this width leaves for a name: the rest of the line is worth more."""
-    others = 54 if width >= _WIDE else 32
-    return min(max(width - others, 8), 32)
+def _widths(room: int, longest: int) -> tuple[int, int]:
+    """Columns of names and of details: as much detail as leaves room for a name, or none."""
+    least = min(longest, _NAME)
+    detail = max((columns for columns in _DETAILS if room - columns >= least), default=0)
+    name = max(min(longest, room - detail), 1)
+    return name, min(room - name, _DETAILS[-1] - _BAR + _LONGEST_BAR) if detail else 0
 
 
 def _status(track: Track) -> Text:
-    percent = "" if track.share is None else f" {int(track.share * 100):3d}%"
-    return Text(track.status + percent, overflow="ellipsis")
+    share = None if track.transfer is None else track.transfer.share
+    return Text(track.status + ("" if share is None else f" {int(share * 100):3d}%"))
 
 
-def _detail(track: Track) -> RenderableType:
-    """How much is transferred, or which task it is."""
-    if track.share is not None:
-        return ProgressBar(total=1.0, completed=track.share, width=_BAR)
+def _detail(track: Track, columns: int) -> RenderableType:
+    """How a transfer goes, or which task it is."""
+    if track.transfer is not None:
+        return _figures(track.transfer, columns)
     if track.ref is not None and track.ref.task_id is not None:
         return Text(f"task {track.ref.task_id}")
     return Text("")
 
 
-def _clock(track: Track) -> Text:
-    count = int(track.elapsed)
-    return Text(f"{count // 60}:{count % 60:02d}")
+def _figures(transfer: Transfer, columns: int) -> RenderableType:
+    """Bar, bytes, rate and time left, as far as there is room for them."""
+    moved, total, rate, left = transfer.moved, transfer.total, transfer.rate, transfer.left
+    text = ("" if rate is None else f"{size(rate)}/s").rjust(_RATE)
+    text += ("" if left is None else f"{clock(left)} left").rjust(_LEFT)
+    _, with_bytes, with_bar = _DETAILS
+    if columns >= with_bytes:
+        text = f"{(size(moved) if total is None else share_of(moved, total)):>{_BYTES - 1}} {text}"
+    if columns < with_bar:
+        return Text(text)
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(width=columns - len(text) - 2)
+    row.add_column(no_wrap=True, width=len(text))
+    row.add_row(ProgressBar(total=1.0, completed=transfer.share or 0.0), Text(text))
+    return row

@@ -15,12 +15,13 @@ from rich.text import Text
 from klingmotion.cli import options, streams
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
-from klingmotion.cli.extracting import show_file
+from klingmotion.cli.files import linked, save, show_file
 from klingmotion.cli.outcome import ExitCode
-from klingmotion.cli.sessions import opened
+from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Event, Stage, Track
-from klingmotion.errors import InvalidRequestError, MotionNotListedError
+from klingmotion.downloads import Part
+from klingmotion.errors import MotionNotListedError
 from klingmotion.models import Motion
 from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
@@ -39,7 +40,7 @@ def list_motions(official: Official = False, email: options.Email = None, json: 
     """
 
     async def work(display: Display) -> ExitCode:
-        track = _listing_track(display, "list")
+        track = _listing(Track(display, "list"), display)
         return await attempt(track, _list(email, official, track, display))
 
     execute(work, json=json)
@@ -62,27 +63,34 @@ async def _list(email: str | None, official: bool, track: Track, display: Displa
 
 
 def download(
-    motion: MotionId, out: options.Out = Path(), email: options.Email = None, json: options.Json = False
+    motion: MotionId,
+    parts: options.Parts = None,
+    out: options.Out = Path(),
+    email: options.Email = None,
+    json: options.Json = False,
 ) -> None:
     """Save the files of a motion that is in the list.
 
-    The path of the BVH file is printed on stdout.
+    The path of the BVH file is printed on stdout; if it is not among the parts, that of the first one that is.
     """
+    chosen = options.chosen(parts)
 
     async def work(display: Display) -> ExitCode:
         number = _number(motion)
-        track = _listing_track(display, f"motion {number}")
-        return await attempt(track, _download(number, out, email, track, display))
+        track = _listing(Track(display, f"motion {number}", out=out, parts=chosen), display)
+        return await attempt(track, _download(number, out, email, chosen, track, display))
 
     execute(work, json=json)
 
 
-async def _download(number: int, out: Path, email: str | None, track: Track, display: Display) -> None:
+async def _download(
+    number: int, out: Path, email: str | None, parts: tuple[Part, ...] | None, track: Track, display: Display
+) -> None:
     async with opened(email) as session:
         motion = await _find(session, number)
-        track.downloading(motion)
-        files = await session.download_motion(motion, out, on_progress=track.received)
-        track.done(motion, files)
+        if motion.task_id is not None:
+            track.ref = TaskRef(task_id=motion.task_id, email=account(email))
+        track.done(motion, await save(session, motion, out, parts, track))
     show_file(track, display)
 
 
@@ -101,14 +109,10 @@ async def _find(session: MotionSession, number: int) -> Motion:
 def _number(text: str) -> int:
     if re.fullmatch("-[0-9]{1,40}", text.strip()):
         return int(text)
-    number = TaskRef.parse(text).task_id
-    if number is None:
-        raise InvalidRequestError("this reference has no task id yet; `klingmotion wait` looks for the task first")
-    return number
+    return options.task_id(TaskRef.parse(text))
 
 
-def _listing_track(display: Display, name: str) -> Track:
-    track = Track(display, name)
+def _listing(track: Track, display: Display) -> Track:
     track.stage = Stage.LISTING
     display.tracks.append(track)
     display.busy(track, "listing the motions")
@@ -139,7 +143,6 @@ def _table(motions: list[Motion]) -> str:
 
 
 def _cells(motion: Motion) -> dict[str, str]:
-    links = {"bvh": motion.bvh_url, "binary": motion.binary_url, "video": motion.video_url, "cover": motion.cover_url}
     cells = {
         "task": motion.task_id,
         "work": motion.work_id,
@@ -147,6 +150,6 @@ def _cells(motion: Motion) -> dict[str, str]:
         "name": motion.name,
         "tag": motion.tag,
         "length": None if motion.duration is None else f"{motion.duration:.1f} s",
-        "files": " ".join(name for name, link in links.items() if link),
+        "files": " ".join(linked(motion)),
     }
     return {name: "" if value is None else printable(str(value)) for name, value in cells.items()}

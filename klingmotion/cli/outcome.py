@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Collection
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, Self
@@ -71,6 +73,20 @@ _TABLE: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
     (BadRequestError, ExitCode.USAGE),
 )
 
+#: What the texts of errors say to programmers, and what it is on the command line. The command that resumes is printed
+#: anyway, so the call that does is left out with the clause around it.
+_SPOKEN: Final[tuple[tuple[str, str], ...]] = (
+    (r"(?:^|[.;:,] )(?:to resume: )?[^.;:,]*\bwait_for_motion\((?:error\.ref|ref|task_id|'.*?')\)[^.;,]*", ""),
+    (r"\bpass token= or set ", "set "),
+    (r"\(check email=\)", "(check --email)"),
+    (r"`email`", "`--email`"),
+    (r" with upload_asset$", ""),
+    (r"^base_url ", "$KLINGMOTION_BASE_URL "),
+)
+
+#: What is not true of a task that lived in an emulator of the command's own.
+_GOES_ON: Final = re.compile(r"(?:^|[.,;] )(?:The task|which) goes on\b[^.;,]*")
+
 #: Errors after which there is nothing to come back to.
 _OVER: Final = (TaskFailedError, TaskGoneError, ConfigurationError, InvalidRequestError)
 
@@ -90,13 +106,28 @@ class Outcome:
     resume: str | None = None
 
     @classmethod
-    def of(cls, error: BaseException, *, ref: TaskRef | None = None, resume: str | None = None) -> Self:
-        """The outcome an error stands for; `ref` and `resume` are what is known of the task besides."""
+    def of(
+        cls,
+        error: BaseException,
+        *,
+        ref: TaskRef | None = None,
+        resume: str | None = None,
+        emulated: bool = False,
+    ) -> Self:
+        """The outcome an error stands for.
+
+        Args:
+            error: What was raised.
+            ref: What is known of the task besides.
+            resume: The command that goes on, unless the error says that all is over.
+            emulated: Whether the task was in an emulator that ends with the command.
+        """
         over = isinstance(error, _OVER)
+        notes = (spoken(note, emulated=emulated) for note in getattr(error, "__notes__", ()))
         return cls(
             kind=type(error).__name__,
-            message=_message(error),
-            notes=tuple(getattr(error, "__notes__", ())),
+            message=spoken(_message(error), emulated=emulated),
+            notes=tuple(note for note in notes if note),
             exit_code=exit_code(error),
             ref=known_ref(error, ref),
             resume=None if over else resume,
@@ -141,12 +172,21 @@ def _known(ref: TaskRef) -> int:
     return sum(value is not None for value in astuple(ref))
 
 
-def resume_command(ref: TaskRef, out: Path | None = None) -> str:
+def resume_command(ref: TaskRef, out: Path | None = None, parts: Collection[str] | None = None) -> str:
     """The command that waits for a task, ready to be pasted into a shell."""
     words = ["klingmotion", "wait", str(ref)]
     if out is not None:
         words += ["--out", str(out)]
+    if parts:
+        words += ["--parts", ",".join(parts)]
     return shlex.join(words)
+
+
+def spoken(text: str, *, emulated: bool = False) -> str:
+    """A text of the library as the command line says it: commands and options instead of calls and arguments."""
+    for pattern, words in _SPOKEN:
+        text = re.sub(pattern, words, text)
+    return _GOES_ON.sub("", text) if emulated else text
 
 
 def _message(error: BaseException) -> str:

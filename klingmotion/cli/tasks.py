@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from attrs import evolve
 
 from klingmotion.cli import options
 from klingmotion.cli.display import Display, Lines
 from klingmotion.cli.execution import attempt, execute
-from klingmotion.cli.extracting import coming_ref, show_file, upload
+from klingmotion.cli.extracting import coming_ref, upload
+from klingmotion.cli.files import save, show_file
 from klingmotion.cli.outcome import ExitCode, Outcome, resume_command
-from klingmotion.cli.sessions import opened
+from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Stage, Track
+from klingmotion.downloads import Part
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Motion
 from klingmotion.refs import TaskRef
@@ -46,9 +49,7 @@ async def _submit(clip: Path, email: str | None, reply_url: str | None, track: T
         asset = await upload(session, clip, track)
         ref = coming_ref(asset, email)
         track.submitting(ref)
-        task = await session.submit_motion(
-            asset.resource_url or "", asset.cover_url or "", reply_url=reply_url, reply_ref=ref.reply_ref
-        )
+        task = await session.submit_motion(asset, reply_url=reply_url, reply_ref=ref.reply_ref)
         track.submitted(task)
         track.over()
     display.say(f"Task {task.id} goes on without us. To wait for it:")
@@ -59,6 +60,7 @@ async def _submit(clip: Path, email: str | None, reply_url: str | None, track: T
 def wait(
     task: options.TaskText,
     out: WaitOut = None,
+    parts: options.Parts = None,
     email: options.Email = None,
     timeout: options.Timeout = TIMEOUT,
     json: options.Json = False,
@@ -68,30 +70,37 @@ def wait(
     Also finds out what became of a submit that was interrupted or left unclear: give the reference printed then. On
     stdout comes the path of the BVH file, or without --out the link to it.
     """
+    chosen = options.chosen(parts)
+    if chosen and out is None:
+        raise typer.BadParameter("saves nothing without --out", param_hint="'--parts'")
 
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(task)
+        ref = evolve(ref, email=email or ref.email or account(None))
         name = "submit" if ref.task_id is None else f"task {ref.task_id}"
-        track = Track(display, name, ref=ref, out=out)
+        track = Track(display, name, ref=ref, out=out, parts=chosen)
         display.tracks.append(track)
-        return await attempt(track, _wait(ref, out, email, timeout or None, track, display))
+        return await attempt(track, _wait(ref, out, chosen, timeout or None, track, display))
 
     execute(work, json=json)
 
 
 async def _wait(
-    ref: TaskRef, out: Path | None, email: str | None, timeout: float | None, track: Track, display: Display
+    ref: TaskRef,
+    out: Path | None,
+    parts: tuple[Part, ...] | None,
+    timeout: float | None,
+    track: Track,
+    display: Display,
 ) -> None:
-    async with opened(email) as session:
+    async with opened(ref.email) as session:
         track.waiting()
-        motion = await session.wait_for_motion(ref, timeout=timeout, on_change=track.changed, email=email)
+        motion = await session.wait_for_motion(ref, timeout=timeout, on_change=track.changed)
         if out is None:
             track.done(motion)
             display.answer(_link(motion))
             return
-        track.downloading(motion)
-        files = await session.download_motion(motion, out, on_progress=track.received)
-        track.done(motion, files)
+        track.done(motion, await save(session, motion, out, parts, track))
     show_file(track, display)
 
 
@@ -111,10 +120,11 @@ def delete(task: options.TaskText, yes: Yes = False, email: options.Email = None
 
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(task)
-        track = Track(display, f"task {ref.task_id}", ref=ref)
+        number = options.task_id(ref)
+        track = Track(display, f"task {number}", ref=ref)
         track.stage = Stage.DELETING
         display.tracks.append(track)
-        display.busy(track, f"deleting task {ref.task_id}")
+        display.busy(track, f"deleting task {number}")
         return await attempt(track, _delete(ref, email, track, display))
 
     execute(work)

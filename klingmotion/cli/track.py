@@ -11,33 +11,38 @@ prints, one object each; their names and fields stay as they are:
     waiting       task_id, ref
     changed       task_id, status_name, task
     listing       task_id
-    downloading   task_id, work_id
+    downloading   task_id, work_id, received, total (bytes of all parts; total is null until it is known)
+    saved         task_id, work_id, file (as in `files`), path
     motion        task_id, work_id, motion (`list` only)
     done          task_id, work_id, motion, files, seconds, emulated
     error         kind, message, notes, exit_code, task_id, ref, resume
 
 `task` and `motion` are spelled as the API spells them; `files` has bvh, bvh_archive, binary, video and cover: a path or
-null, or is null itself if nothing was downloaded.
+null, or is null itself if nothing was downloaded. `uploading` and `downloading` come when a transfer begins, and then
+once a second at most.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from attrs import asdict, field, frozen
 
+from klingmotion.cli.amounts import seconds, size
 from klingmotion.cli.outcome import Outcome, known_ref, resume_command
 from klingmotion.cli.streams import printable
+from klingmotion.cli.transfer import Transfer
+from klingmotion.downloads import Part
 from klingmotion.models import Asset, DownloadProgress, Json, Motion, MotionFiles, Task, UploadProgress
 from klingmotion.refs import TaskRef
 from klingmotion.wire import spell
 
-#: Seconds between two reports of one upload.
-_REPORT_EVERY = 5.0
+#: Seconds between two reports of one transfer.
+_REPORT_EVERY = 1.0
 
 
 class Stage(StrEnum):
@@ -86,7 +91,9 @@ class Track:
         clip: str | None = None,
         ref: TaskRef | None = None,
         out: Path | None = None,
+        parts: Collection[Part] | None = None,
         emulated: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._audience = audience
         self.name = printable(name)
@@ -95,17 +102,20 @@ class Track:
         self.began: float | None = None
         self.task: Task | None = None
         self.ref = ref
-        self.upload: UploadProgress | None = None
-        self.download: dict[str, DownloadProgress] = {}
+        self.transfer: Transfer | None = None
         self.files: MotionFiles | None = None
-        self.out = out
+        self._out = out
+        self._parts = parts
+        self._attempt = 0
+        self._motion_ids: dict[str, Json] = {}
         self._emulated = emulated
-        self._reported = 0.0
+        self._clock = clock
+        self._reported = clock()
 
     @property
     def elapsed(self) -> float:
         """Seconds since it began."""
-        return 0.0 if self.began is None else time.monotonic() - self.began
+        return 0.0 if self.began is None else self._clock() - self.began
 
     @property
     def status(self) -> str:
@@ -114,38 +124,26 @@ class Track:
             return self.stage.value
         return printable(self.task.status_name or f"status {self.task.status}")
 
-    @property
-    def share(self) -> float | None:
-        """How much of a transfer is done, from 0 to 1, where that is known."""
-        if self.stage is Stage.UPLOADING and self.upload is not None:
-            return self.upload.sent / max(self.upload.total, 1)
-        parts = list(self.download.values())
-        totals = [part.total for part in parts if part.total]
-        if self.stage is not Stage.DOWNLOADING or not parts or len(totals) < len(parts):
-            return None
-        return sum(part.received for part in parts) / sum(totals)
-
     # --- steps ------------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """The clock starts."""
-        self.began = time.monotonic()
+        self.began = self._clock()
 
     def uploading(self, progress: UploadProgress) -> None:
-        """Bytes have been handed over. Reported at the start of each attempt, then now and then."""
-        now = time.monotonic()
-        starts = self.upload is None or self.upload.attempt != progress.attempt
-        self.upload = progress
-        if not starts and now - self._reported < _REPORT_EVERY:
-            return
-        self._reported = now
-        fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
+        """Bytes have been handed over. People are told of each attempt, programs also of how it goes."""
+        starts = self.transfer is None or self._attempt != progress.attempt
+        if self.transfer is None or starts:
+            self._attempt, self.transfer = progress.attempt, Transfer(["file"], self._clock)
+        self.transfer.note("file", progress.sent, progress.total)
         again = f", attempt {progress.attempt}" if progress.attempt > 1 else ""
-        amount = size(progress.total) if starts else f"{size(progress.sent)} of {size(progress.total)}"
-        self._step(Stage.UPLOADING, Event("uploading", (f"uploading {amount}{again}",), fields))
+        words = (f"uploading {size(progress.total)}{again}",) if starts else ()
+        fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
+        self._report(Stage.UPLOADING, Event("uploading", words, fields), starts=starts)
 
     def uploaded(self, asset: Asset) -> None:
         """The file is there."""
+        self.transfer = None
         fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url}
         self._step(Stage.UPLOADING, Event("uploaded", ("uploaded",), fields))
 
@@ -184,14 +182,25 @@ class Track:
         """The motion is looked up in the list of motions."""
         self._step(Stage.LISTING, Event("listing", ("listing the motions",), {"task_id": task_id}))
 
-    def downloading(self, motion: Motion) -> None:
-        """The motion's files are being saved."""
-        fields = {"task_id": motion.task_id, "work_id": motion.work_id}
-        self._step(Stage.DOWNLOADING, Event("downloading", ("downloading",), fields))
+    def downloading(self, motion: Motion, parts: Collection[Part]) -> None:
+        """These parts of the motion are being saved."""
+        self.transfer = Transfer(parts, self._clock)
+        self._motion_ids = {"task_id": motion.task_id, "work_id": motion.work_id}
+        self._report_download(starts=True)
 
     def received(self, progress: DownloadProgress) -> None:
         """Bytes of one part have come in."""
-        self.download[progress.part] = progress
+        if self.transfer is not None:
+            self.transfer.note(progress.part, progress.received, progress.total)
+            self._report_download(starts=False)
+
+    def saved(self, files: MotionFiles) -> None:
+        """A part is there whole, in one file or, unpacked, in two."""
+        first, *more = [(name, path) for name, path in asdict(files).items() if path is not None]
+        unpacked = " and the archive it came in" if more else ""
+        self._saved(*first, (f"saved {first[1].name}{unpacked}",))
+        for name, path in more:
+            self._saved(name, path, ())
 
     def done(self, motion: Motion, files: MotionFiles | None = None) -> None:
         """It is over and went well."""
@@ -200,7 +209,7 @@ class Track:
             "task_id": motion.task_id,
             "work_id": motion.work_id,
             "motion": spell(motion),
-            "files": None if files is None else {name: _text(path) for name, path in saved(files).items()},
+            "files": None if files is None else {name: _text(path) for name, path in asdict(files).items()},
             "seconds": round(self.elapsed, 3),
             "emulated": self._emulated,
         }
@@ -209,7 +218,7 @@ class Track:
 
     def failed(self, error: BaseException) -> Outcome:
         """It is over and did not go well."""
-        outcome = Outcome.of(error, ref=self.ref, resume=self._resume(error))
+        outcome = Outcome.of(error, ref=self.ref, resume=self._resume(error), emulated=self._emulated)
         self._step(Stage.FAILED, Event("error", outcome.lines, outcome.fields))
         return outcome
 
@@ -231,6 +240,23 @@ class Track:
         self.stage = stage
         self._audience.show(self, event)
 
+    def _report(self, stage: Stage, event: Event, *, starts: bool) -> None:
+        """A step of a transfer: its start, then now and then."""
+        now = self._clock()
+        if starts or now - self._reported >= _REPORT_EVERY:
+            self._reported = now
+            self._step(stage, event)
+
+    def _report_download(self, *, starts: bool) -> None:
+        words = ("downloading",) if starts else ()
+        if self.transfer is not None:
+            fields = {**self._motion_ids, "received": self.transfer.moved, "total": self.transfer.total}
+            self._report(Stage.DOWNLOADING, Event("downloading", words, fields), starts=starts)
+
+    def _saved(self, name: str, path: Path, words: tuple[str, ...]) -> None:
+        fields: dict[str, Json] = {**self._motion_ids, "file": name, "path": str(path)}
+        self._step(Stage.DOWNLOADING, Event("saved", words, fields))
+
     def _note(self, task: Task) -> None:
         self.task, self.ref = task, task.ref
 
@@ -238,7 +264,7 @@ class Track:
         ref = known_ref(error, self.ref)
         if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
             return None
-        return resume_command(ref, self.out)
+        return resume_command(ref, self._out, self._parts)
 
     def _left_behind(self) -> str:
         if self.stage in (Stage.QUEUED, Stage.UPLOADING) and self.ref is None:
@@ -256,29 +282,10 @@ class Track:
         return f"interrupted; task {self.ref.task_id} goes on"
 
 
-def saved(files: MotionFiles) -> dict[str, Path | None]:
-    """The files of a motion by name, the BVH first."""
-    return asdict(files)
-
-
 def _contents(files: MotionFiles) -> str:
     """What was saved: the BVH by its name, the files beside it, which are called alike, by their kind."""
-    names = [path.name if name == "bvh" else name for name, path in saved(files).items() if path is not None]
+    names = [path.name if name == "bvh" else name for name, path in asdict(files).items() if path is not None]
     return ", ".join(names).replace("bvh_archive", "its archive")
-
-
-def size(count: int) -> str:
-    """Bytes in words."""
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
-
-
-def seconds(count: float) -> str:
-    """A duration in words."""
-    if count < 100:
-        return f"{count:.1f} s"
-    return f"{int(count) // 60} min {int(count) % 60} s"
 
 
 def _text(path: Path | None) -> str | None:

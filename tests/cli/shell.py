@@ -1,7 +1,12 @@
-"""Runs the command line as a shell does: in a process of its own, with streams that are pipes or a terminal."""
+"""Runs the command line as a shell does: with streams, an environment and an exit code of its own.
+
+`run` does it in this process, which is quick. Where signals, terminals, encodings or imports matter, it is a process
+of its own: `run_apart`, `running`, `on_terminal`.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -12,10 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import IO
 
+import pytest
+
+from klingmotion.cli import app
 from klingmotion.emulator import Books, ThreadedEmulator
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +53,30 @@ def environment(emulator: ThreadedEmulator | None, settings: Mapping[str, str] |
 def run(
     *arguments: str | Path, emulator: ThreadedEmulator | None = None, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with nobody at the keyboard."""
+    """Run a command to its end in this process, with nobody at the keyboard."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
+    words = [str(argument) for argument in arguments]
+    found = environment(emulator, settings)
+    with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open(encoding="utf-8") as nobody:
+        for name in os.environ.keys() - found.keys():
+            patch.delenv(name)
+        for name, value in found.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", nobody)
+        with redirect_stdout(out), redirect_stderr(err):
+            code = app.run(words)
+    said = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        said.append(stream.read())
+    return subprocess.CompletedProcess(words, code, *said)
+
+
+def run_apart(
+    *arguments: str | Path, emulator: ThreadedEmulator | None = None, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a process of its own, with nobody at the keyboard."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(emulator, settings),

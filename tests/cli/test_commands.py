@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
 import klingmotion
 from klingmotion import TaskRef
-from klingmotion.emulator import Outcome, StallBefore, Status, ThreadedEmulator
-from tests.cli.shell import environment, names, objects, on_terminal, run, running
+from klingmotion.emulator import Outcome, Replace, Slow, StallBefore, Status, ThreadedEmulator
+from tests.cli.shell import environment, names, objects, on_terminal, resumed, run, run_apart, running
 
 
 def _png(side: int) -> bytes:
@@ -33,36 +35,64 @@ def _png(side: int) -> bytes:
 # --- demo -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_demo_runs_the_main_job_without_a_token(tmp_path: Path) -> None:
+@frozen
+class Demos:
+    """The demo as it went in a pipe and on a terminal."""
+
+    piped: subprocess.CompletedProcess[str]
+    seconds: float
+    code: int
+    shown: str
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Demos:
+    """Both at the same time: each takes its three seconds, which it owes to the eye."""
+    folder = tmp_path_factory.mktemp("demo")
+    settings = {"USEAPI_EMAIL": "me@example.org", "KLINGMOTION_BASE_URL": "http://127.0.0.1:9"}
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "klingmotion", "demo", "--out", str(folder / "piped")]
+    with ThreadPoolExecutor() as pool:
+        terminal = pool.submit(on_terminal, "demo", "--out", folder / "shown")
+        began = time.monotonic()
+        piped = subprocess.run(
+            command,
+            env=environment(None, settings),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        taken = time.monotonic() - began
+        return Demos(piped, taken, *terminal.result())
+
+
+def test_the_demo_runs_the_main_job_without_a_token(demos: Demos) -> None:
     """In less than ten seconds, without a warning, it shows every step and saves a BVH.
 
     Settings meant for the real API do not reach the emulator, nor the other way round.
     """
-    settings = {"USEAPI_EMAIL": "me@example.org", "KLINGMOTION_BASE_URL": "http://127.0.0.1:9"}
-    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "klingmotion", "demo", "--out", str(tmp_path / "out")]
-    began = time.monotonic()
-    done = subprocess.run(
-        command, env=environment(None, settings), cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = demos.piped
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 10
+    assert demos.seconds < 10
     bvh = Path(done.stdout.removesuffix("\n"))
     assert bvh.read_text().startswith("HIERARCHY")
-    for step in ("uploading 190.5 kB", "submitted as task", "processing", "succeed", "listing", "downloading"):
+    for step in ("uploading 190.5 kB", "submitted as task", "processing", "succeed", "listing", "downloading", "saved"):
         assert f"walk.mp4: {step}" in done.stderr
     assert "nothing was extracted from the video" in done.stderr
 
 
-def test_on_a_terminal_the_demo_draws_and_leaves_only_what_lasts(tmp_path: Path) -> None:
+def test_on_a_terminal_the_demo_draws_and_leaves_only_what_lasts(demos: Demos) -> None:
     """The moving part is erased; the end is a line, and the path the last one."""
-    code, shown = on_terminal("demo", "--out", tmp_path)
-    assert code == 0, shown
-    for word in ("uploading", "submitted", "processing"):
+    shown = demos.shown
+    assert demos.code == 0, shown
+    for word in ("uploading", "190.5/190.5 kB", "submitted", "processing"):
         assert word in shown
     assert "\x1b[2K" in shown
     *_, last = shown.splitlines()
     assert Path(last).suffix == ".bvh"
     assert "✓" in shown
+    assert "saved" not in shown
 
 
 def test_without_colour_and_unicode_the_terminal_is_served_as_well(emulator: ThreadedEmulator, tmp_path: Path) -> None:
@@ -132,7 +162,11 @@ def test_in_json_every_step_is_an_object(emulator: ThreadedEmulator, clip: Path,
     done = run("extract", clip, "--out", tmp_path, "--json", emulator=emulator)
     assert (done.returncode, done.stderr) == (0, "")
     found = objects(done.stdout)
-    assert names(found) == ["uploading", "uploaded", "submitting", "submitted", "downloading", "done"]
+    saved = [document["file"] for document in found if document["event"] == "saved"]
+    assert sorted(map(str, saved)) == ["binary", "bvh", "bvh_archive", "cover", "video"]
+    others = [name for name in names(found) if name != "saved"]
+    assert others == ["uploading", "uploaded", "submitting", "submitted", "downloading", "done"]
+    assert names(found)[-6:] == ["saved"] * 5 + ["done"]
     assert {document["clip"] for document in found} == {str(clip)}
     submitted, last = found[3], found[-1]
     assert submitted["task_id"] == last["task_id"] == emulator.books.tasks[0].task_id
@@ -173,7 +207,7 @@ def test_what_submit_prints_is_what_wait_takes(emulator: ThreadedEmulator, clip:
     [task] = emulator.books.tasks
     emulator.run(lambda inner: inner.end_task(task.task_id))
     waited = run("wait", ref, "--out", tmp_path / "out", "--json", emulator=emulator)
-    assert names(objects(waited.stdout)) == ["waiting", "changed", "listing", "downloading", "done"]
+    assert names(objects(waited.stdout)) == ["waiting", "changed", "listing", "downloading", *["saved"] * 5, "done"]
     assert run("wait", ref, emulator=emulator).stdout.endswith("bvh.zip\n")
 
 
@@ -188,6 +222,18 @@ def test_a_list_in_a_pipe_is_lines_of_columns(emulator: ThreadedEmulator) -> Non
     task, work, asset, name, link = line.split("\t")
     assert (task, work, asset, name) == ("17", str(motion.work_id), "", "A\\tB")
     assert link.startswith("http")
+
+
+def test_a_download_on_a_terminal_shows_bytes_rate_and_time_left(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """One bar for each clip, which is gone in the end."""
+    emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    emulator.fail("file", Slow(22_000))
+    code, shown = on_terminal("download", "17", "--parts", "bvh", "--out", tmp_path, emulator=emulator)
+    assert code == 0, shown
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    drawn = re.findall(r"motion 17 +downloading +\d+% +[━╸╺]+ +(\d+\.\d)/\d+\.\d kB +\d+\.\d kB/s +0:0\d left", shown)
+    assert len(drawn) > 1
+    assert drawn == sorted(drawn, key=float)
 
 
 def test_a_list_on_a_terminal_is_a_table(emulator: ThreadedEmulator) -> None:
@@ -221,6 +267,63 @@ def test_a_motion_is_downloaded_by_task_id_or_work_id(emulator: ThreadedEmulator
     assert "klingmotion wait 18" in done.stderr
 
 
+@pytest.mark.parametrize("wanted", [["--parts", "bvh,video"], ["--parts", "video", "--parts", " bvh"]])
+def test_parts_that_are_named_are_saved_and_no_others(
+    emulator: ThreadedEmulator, tmp_path: Path, wanted: list[str]
+) -> None:
+    """Between commas or in several options; each part is told of on one line."""
+    emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    done = run("download", "17", *wanted, "--out", tmp_path, emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path}/One-17.bvh\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["One-17-bvh.zip", "One-17.bvh", "One-17.mp4"]
+    said = done.stderr.splitlines()
+    assert said[0] == "motion 17: downloading"
+    assert sorted(said[1:3]) == [
+        "motion 17: saved One-17.bvh and the archive it came in",
+        "motion 17: saved One-17.mp4",
+    ]
+    assert said[3].startswith("motion 17: done in ")
+
+
+def test_each_file_that_is_saved_is_an_event(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """The BVH and the archive it came in are two; each path is there when it is told of."""
+    motion = emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    done = run("download", "17", "--parts", "bvh", "--out", tmp_path, "--json", emulator=emulator)
+    first, bvh, archive, last = objects(done.stdout)
+    ids = {"clip": None, "task_id": 17, "work_id": motion.work_id}
+    assert first == {"event": "downloading", **ids, "received": 0, "total": None}
+    assert bvh == {"event": "saved", **ids, "file": "bvh", "path": f"{tmp_path}/One-17.bvh"}
+    assert archive == {"event": "saved", **ids, "file": "bvh_archive", "path": f"{tmp_path}/One-17-bvh.zip"}
+    assert Path(str(bvh["path"])).exists()
+    files = {"bvh": bvh["path"], "bvh_archive": archive["path"], "binary": None, "video": None, "cover": None}
+    assert last["files"] == files
+
+
+def test_a_part_that_fails_loses_no_other(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """What was saved is told of, and the command that fetches the same again is printed."""
+    emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    emulator.fail("file", Status(403))
+    done = run("download", "17", "--out", tmp_path, "--email", "performer@example.com", emulator=emulator)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = [line for line in done.stderr.splitlines() if line.startswith("motion 17: saved ")]
+    assert len(told) == 3
+    assert "saved all the same: " in done.stderr
+    assert "Links do not last\n" in done.stderr
+    _, wait, ref, *rest = resumed(done.stderr)
+    assert [wait, *rest] == ["wait", "--out", str(tmp_path)]
+    assert TaskRef.parse(ref) == TaskRef(task_id=17, email="performer@example.com")
+
+
+def test_a_part_that_the_motion_lacks_is_told(emulator: ThreadedEmulator, tmp_path: Path) -> None:
+    """The error names it, and a note names the others."""
+    emulator.fail("list_motions", Replace([{"workName": "One", "workId": 5, "taskId": 17}]))
+    done = run("download", "17", "--parts", "bvh,cover", "--out", tmp_path, emulator=emulator)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "this motion has no bvh" in done.stderr
+    assert "not saved either: cover" in done.stderr
+
+
 @pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\x04", 130, 1)])
 def test_a_delete_asks_first(emulator: ThreadedEmulator, typed: str, code: int, left: int) -> None:
     """Yes deletes; no does not, nor does the end of the input."""
@@ -252,7 +355,7 @@ def test_the_emulator_says_how_it_is_reached_and_what_it_is_asked() -> None:
 
 def test_the_help_names_every_command_and_gives_examples() -> None:
     """Commands, examples, exit codes; each command has a help of its own."""
-    done = run("--help")
+    done = run_apart("--help")
     assert done.returncode == 0
     for word in (
         "demo",
@@ -272,4 +375,4 @@ def test_the_help_names_every_command_and_gives_examples() -> None:
 
 def test_the_version_is_the_packages() -> None:
     """One line on stdout."""
-    assert run("--version").stdout == f"klingmotion {klingmotion.__version__}\n"
+    assert run_apart("--version").stdout == f"klingmotion {klingmotion.__version__}\n"

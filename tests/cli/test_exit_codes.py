@@ -10,20 +10,20 @@ import pytest
 
 from klingmotion import TaskRef
 from klingmotion.emulator import Fault, Outcome, Status, ThreadedEmulator
-from tests.cli.shell import COMMAND, START, environment, resumed, run
+from tests.cli.shell import COMMAND, START, environment, resumed, run, run_apart
 
 
 def test_done_is_0_and_the_answer_alone_is_on_stdout(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
     """A clip that becomes a motion: the path of the BVH on stdout, the steps on stderr."""
     emulator.next_tasks(Outcome(at_submit=True))
-    done = run("extract", clip, "--out", tmp_path / "out", emulator=emulator)
+    done = run_apart("extract", clip, "--out", tmp_path / "out", emulator=emulator)
     assert done.returncode == 0, done.stderr
     bvh = Path(done.stdout.removesuffix("\n"))
     assert bvh.parent == tmp_path / "out"
     assert bvh.read_text().startswith("HIERARCHY")
     said = done.stderr.splitlines()
     assert [line.removeprefix("walk.mp4: ").split()[0] for line in said] == [
-        "uploading", "uploaded", "submitting", "submitted", "downloading", "done"
+        "uploading", "uploaded", "submitting", "submitted", "downloading", *["saved"] * 4, "done"
     ]  # fmt: skip
 
 
@@ -34,10 +34,14 @@ def test_done_is_0_and_the_answer_alone_is_on_stdout(emulator: ThreadedEmulator,
         (["extract", "/nowhere.mp4"], "no file"),
         (["extract", "clip.mp4", "--timeout", "-1"], "--timeout"),
         (["wait", "seventeen"], "not a task id or task reference"),
+        (["wait", "17", "--parts", "bvh"], "--out"),
+        (["download", "17", "--parts", "bvh,bhv"], "'bhv' is no part of a motion: take some of bvh, binary, video,"),
+        (["extract", "clip.mp4", "--parts", ""], "'' is no part of a motion"),
+        (["delete", '{"klingmotion":1,"reply_ref":"km-1"}', "--yes"], "`klingmotion wait` looks for the task first"),
         (["delete", "17"], "--yes"),
         (["list", "--email", "nobody"], "email must be"),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_usage_is_2(emulator: ThreadedEmulator, arguments: list[str], said: str) -> None:
     """What cannot be meant is refused before anything is sent."""
@@ -100,6 +104,17 @@ def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEm
     command, wait, ref, *rest = resumed(done.stderr)
     assert [command, wait, *rest] == ["klingmotion", "wait", "--out", str(tmp_path / "my out")]
     assert TaskRef.parse(ref).task_id == task.id
+    assert "The task goes on" in done.stderr
+    assert "wait_for_motion" not in done.stderr
+
+
+def test_a_task_of_the_commands_own_emulator_does_not_go_on(clip: Path, tmp_path: Path) -> None:
+    """It ends with the command: nobody is told to wait for it."""
+    done = run("extract", clip, "--emulator", "--timeout", "1.2", "--out", tmp_path)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "was not final after" in done.stderr
+    assert "goes on" not in done.stderr
+    assert "to resume" not in done.stderr
 
 
 def test_a_submit_left_unclear_is_7_and_can_be_resumed(emulator: ThreadedEmulator) -> None:
@@ -134,7 +149,7 @@ def test_an_emulator_that_cannot_listen_is_2() -> None:
 def test_text_that_cannot_be_printed_is_spelled_out(emulator: ThreadedEmulator) -> None:
     """Neither half a character nor a control sequence from the server reaches the terminal, or crashes."""
     emulator.fail("list_motions", Status(401, '{"error": "half \\ud800, clear \\u001b[2J"}'))
-    done = run("list", emulator=emulator, settings={"PYTHONIOENCODING": "ascii"})
+    done = run_apart("list", emulator=emulator, settings={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 3
     assert "half \\ud800, clear \\x1b[2J" in done.stderr
 
@@ -152,7 +167,7 @@ def test_without_the_extra_the_command_that_installs_it_is_shown() -> None:
 def test_debug_shows_the_log_and_never_the_token(emulator: ThreadedEmulator) -> None:
     """The log is on stderr, with the traceback of what went wrong."""
     emulator.fail("list_motions", Status.unauthorized())
-    done = run("--debug", "list", emulator=emulator)
+    done = run_apart("--debug", "list", emulator=emulator)
     assert done.returncode == 3
     assert "Traceback" in done.stderr
     assert emulator.token not in done.stderr

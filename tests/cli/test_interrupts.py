@@ -53,10 +53,10 @@ def test_during_the_wait_the_task_goes_on(emulator: ThreadedEmulator, clip: Path
 
 
 def test_during_the_download_the_files_stay_available(emulator: ThreadedEmulator, tmp_path: Path) -> None:
-    """The command printed fetches them; half a file is never left."""
+    """The command printed fetches them, those that were wanted and no others; half a file is never left."""
     task = emulator.run(lambda inner: inner.add_task(ended=True))
     emulator.fail("file", StallBefore(60.0), times=None)
-    with running("wait", str(task.id), "--out", tmp_path, emulator=emulator) as command:
+    with running("wait", str(task.id), "--out", tmp_path, "--parts", "bvh,cover", emulator=emulator) as command:
         command.until(f"task {task.id}: downloading")
         once(emulator, lambda books: books.count("file") > 0)
         code, out, talk = command.interrupt()
@@ -67,6 +67,7 @@ def test_during_the_download_the_files_stay_available(emulator: ThreadedEmulator
     done = run(*resumed(talk)[1:], emulator=emulator)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).read_text().startswith("HIERARCHY")
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".bvh", ".png", ".zip"]
 
 
 def test_a_submit_alone_is_found_again_as_well(emulator: ThreadedEmulator, clip: Path) -> None:
@@ -109,7 +110,7 @@ def test_in_json_the_interruption_is_an_object(emulator: ThreadedEmulator) -> No
     assert TaskRef.parse(str(error["ref"])).task_id == task.id
 
 
-def test_what_the_emulator_did_is_notresumed(clip: Path, tmp_path: Path) -> None:
+def test_what_the_emulator_did_is_not_resumed(clip: Path, tmp_path: Path) -> None:
     """Its task is gone with it."""
     with running("extract", clip, "--emulator", "--out", tmp_path) as command:
         command.until("walk.mp4: submitted as task")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +42,7 @@ from klingmotion import (
     TaskRef,
     TaskTimeoutError,
 )
-from klingmotion.cli.outcome import Outcome, exit_code, resume_command
+from klingmotion.cli.outcome import Outcome, exit_code, resume_command, spoken
 from klingmotion.cli.track import Event, Stage, Track
 
 REF = TaskRef(task_id=17, resource_url="https://cdn.example.test/it's a walk.mp4")
@@ -184,3 +188,79 @@ def test_an_interruption_says_what_is_left_behind(stage: Stage, ref: TaskRef | N
     assert said in event.words[0]
     assert event.fields["exit_code"] == 130
     assert ("to resume:" in event.words) == (ref is not None)
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+#: What an error's text says to a programmer only: a method of the session, or an argument by name.
+_PROGRAMMERS = re.compile(
+    r"\b(?:" + "|".join(name for name, _ in inspect.getmembers(klingmotion.MotionSession) if name[0] != "_") + r")\("
+    r"|\b(?:token|email|error\.\w+|ref)=(?![\w{])|\berror\.ref\b|`email`|\bupload_asset\b"
+)
+
+
+def _texts() -> list[str]:
+    """Every text in the library's own sources that no docstring is, with `X` for what is filled in."""
+    sources = [path for path in Path(klingmotion.__file__).parent.glob("*.py") if path.name != "__init__.py"]
+    found: list[str] = []
+    for tree in (ast.parse(path.read_text(encoding="utf-8")) for path in sources):
+        filled = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+        inside = {id(part) for whole in filled for part in ast.walk(whole)}
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        plain = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in inside | told)
+        found += (node.value for node in plain if isinstance(node.value, str))
+        found += (
+            "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in f.values) for f in filled
+        )
+    return found
+
+
+def test_no_text_of_the_library_talks_python_on_the_command_line() -> None:
+    """Whatever error there is, its text names commands and options, or nothing."""
+    telling = [text.replace("wait_for_motion(X)", "wait_for_motion('{}')") for text in _texts() if " " in text]
+    telling = [text for text in telling if _PROGRAMMERS.search(text)]
+    assert len(telling) > 7
+    assert [text for text in telling if _PROGRAMMERS.search(spoken(text))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "not final (last seen: never). The task goes on; wait_for_motion(error.ref) resumes",
+            "not final (last seen: never). The task goes on",
+        ),
+        ("task 17 has succeeded; wait_for_motion(error.ref) lists its motion again", "task 17 has succeeded"),
+        (
+            "raised by a callback for task 17, which goes on; to resume: wait_for_motion('{\"task_id\": 17}')",
+            "raised by a callback for task 17, which goes on",
+        ),
+        (
+            "dead (403). Links do not last: list the motion again with motions() or wait_for_motion(task_id)",
+            "dead (403). Links do not last",
+        ),
+        ("no API token: pass token= or set $USEAPI_TOKEN", "no API token: set $USEAPI_TOKEN"),
+        ("or of another account (check email=). A task", "or of another account (check --email). A task"),
+        ("https://cdn.example.test/a.b;c: 3.5 s, 17", "https://cdn.example.test/a.b;c: 3.5 s, 17"),
+    ],
+)
+def test_an_error_is_told_in_the_words_of_the_command_line(text: str, said: str) -> None:
+    """A clause that names a call is left out: the command that resumes is printed anyway."""
+    error = TaskTimeoutError(text, ref=REF)
+    error.add_note(text)
+    outcome = Outcome.of(error)
+    assert (outcome.message, outcome.notes) == (said, (said,))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not final (never). The task goes on; wait_for_motion(error.ref) resumes", "not final (never)"),
+        ("raised for task 17, which goes on; to resume: wait_for_motion('{}')", "raised for task 17"),
+    ],
+)
+def test_a_task_of_the_commands_own_emulator_does_not_go_on(text: str, said: str) -> None:
+    """Nor is there a command that resumes it."""
+    track = Track(_Listener(), "walk.mp4", ref=REF, emulated=True)
+    outcome = track.failed(TaskTimeoutError(text, ref=REF))
+    assert (outcome.message, outcome.resume) == (said, None)
