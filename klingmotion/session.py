@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 import aiohttp
+import attrs
 
 from klingmotion import listing, media, replies, requests
 from klingmotion.aiohttp_transport import AiohttpTransport, Secret
@@ -471,7 +472,7 @@ class MotionSession:
                     "this task reference names no task: it has neither id nor reply ref nor resource URL"
                 )
             return await self._submitter.resolve(ref, deadline=deadline)
-        return task if isinstance(task, Task) else ref
+        return attrs.evolve(task, ref=ref) if isinstance(task, Task) else ref
 
     def _deadline(self, timeout: float | None) -> float | None:
         if timeout is None:

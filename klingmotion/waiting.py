@@ -157,9 +157,8 @@ class Wait:
             return self._policy.interval_after_failures(age, self._failures, chance)
         return self._policy.interval(age, chance, self._eta.left(transport.now()))
 
-    def _next_due(self) -> float:
+    def _next_due(self, now: float) -> float:
         """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
-        now = self._calls.transport.now()
         if self._member.left:
             return now
         if self._member.shown:
@@ -174,7 +173,7 @@ class Wait:
 
     def _wait(self) -> float:
         now = self._calls.transport.now()
-        wait = max(self._next_due() - now, self._calls.pauses.remaining(self.request, now), 0.0)
+        wait = max(self._next_due(now) - now, self._calls.pauses.remaining(self.request, now), 0.0)
         return self._calls.within(wait, self._deadline)
 
     async def _sleep(self, seconds: float) -> None:
@@ -190,7 +189,7 @@ class Wait:
         """The task if this look shows something new."""
         self._check()
         now = self._calls.transport.now()
-        if self._next_due() > now or self._calls.pauses.remaining(self.request, now) > 0:
+        if self._next_due(now) > now or self._calls.pauses.remaining(self.request, now) > 0:
             return None
         self.looks += 1
         try:

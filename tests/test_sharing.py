@@ -17,7 +17,7 @@ from klingmotion import (
     TaskRef,
     TaskTimeoutError,
 )
-from klingmotion.emulator import Account, ByTime, Emulator, RateLimited
+from klingmotion.emulator import Account, ByTime, Emulator, RateLimited, ThreadedEmulator
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import now, staged
 
@@ -214,3 +214,19 @@ async def test_a_task_that_left_the_list_while_the_server_fails_is_not_looked_at
     looks = Counter(request.path for _, request in transport.asked)
     assert max(count for path, count in looks.items() if path != "/scheduler") < 20
     await session.close()
+
+
+def test_shared_waits_end_on_a_clock_that_never_stands_still() -> None:
+    """W10: in real time two readings of the clock differ, unlike in the virtual time of the other tests."""
+
+    async def main(emulator: ThreadedEmulator) -> None:
+        policy = PollPolicy(first=0.02, floor=0.02, ceiling=0.2)
+        async with MotionSession(emulator.token, base_url=emulator.url, poll=policy) as session:
+            tasks = [emulator.run(lambda inner: inner.add_task()) for _ in range(12)]
+            done = await asyncio.gather(*(session.wait_for_task(task.id, timeout=20) for task in tasks))
+            assert all(task.succeeded for task in done)
+
+    with ThreadedEmulator(Emulator(accounts=[Account("a@example.com", 50)], progress=ByTime(0.2, 0.3))) as emulator:
+        asyncio.run(main(emulator))
+        assert emulator.books.count("list_running") > 0
+        assert emulator.books.count("get_task") < 12 * 10
