@@ -18,6 +18,7 @@ from klingmotion.errors import (
     APIConnectionError,
     APIResponseError,
     APITimeoutError,
+    DownloadError,
     InvalidRequestError,
     KlingMotionError,
 )
@@ -97,15 +98,17 @@ class AiohttpTransport:
     async def send(self, request: Request, *, timeout: float | None = None) -> Response:
         """Send once. A GET follows redirects within the API's own origin, nothing else follows any."""
         url = self._url(request)
+        ends = None if timeout is None else self.now() + timeout
         response = await self._exchange(request, url, timeout=timeout)
         for _ in range(_HOPS):
-            if request.method != "GET" or not 300 <= response.status < 400:
+            location = response.headers.get("location")
+            if request.method != "GET" or not 300 <= response.status < 400 or not location:
                 break
-            target = _within(self._base_url, url, response.headers.get("location", ""))
+            target = _within(self._base_url, url, location)
             if target is None:
                 break
             url = target
-            response = await self._exchange(request, url, timeout=timeout)
+            response = await self._exchange(request, url, timeout=None if ends is None else max(0.0, ends - self.now()))
         return response
 
     async def upload(
@@ -128,6 +131,7 @@ class AiohttpTransport:
     @contextlib.asynccontextmanager
     async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
         """GET a file. The token is not sent, redirects may lead anywhere."""
+        target = _file_url(url)
         http = await self._http()
         headers = {"Accept-Encoding": "identity"}
         if offset and validator:
@@ -135,13 +139,17 @@ class AiohttpTransport:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
         failure: KlingMotionError
         try:
-            target = URL(url, encoded="%" in url)
-            async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
+            async with (
+                self._limited(None),
+                http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response,
+            ):
                 found = {name.lower(): value for name, value in response.headers.items()}
                 yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
                 return
         except (aiohttp.ClientError, OSError) as error:
             failure = _translated(error, f"the download of {bare(url)}", None)
+        except UnicodeError:  # a host that cannot be one
+            failure = _no_link(url)
         raise failure
 
     async def close(self) -> None:
@@ -228,6 +236,25 @@ class AiohttpTransport:
 def _finish(wake: asyncio.Future[None]) -> None:
     if not wake.done():
         wake.set_result(None)
+
+
+def _file_url(url: str) -> URL:
+    """The URL of a file, which the server has named.
+
+    Raises:
+        DownloadError: It is no http or https URL.
+    """
+    try:
+        target = URL(url, encoded="%" in url)
+        if target.scheme in ("http", "https") and target.raw_host and target.port:
+            return target
+    except (ValueError, AssertionError):  # what a URL that is none gives
+        pass
+    raise _no_link(url)
+
+
+def _no_link(url: str) -> DownloadError:
+    return DownloadError(f"the link {bare(url)!r} is no http or https URL: list the motion again", url=url, status=400)
 
 
 def _within(base_url: str, url: URL, location: str) -> URL | None:

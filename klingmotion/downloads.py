@@ -152,7 +152,11 @@ class _Transfer:
 
     async def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
-        await asyncio.to_thread(self._file.writelines, waiting)
+        try:
+            await asyncio.to_thread(self._file.writelines, waiting)
+        except OSError as error:  # the disk's, not the line's: fetching again would not help
+            text = f"{self._file.name} cannot be written: {error.strerror or error}"
+            raise DownloadError(text, url=self._url, status=0) from error
 
     async def _place(self, download: Download, offset: int) -> None:
         """Note how long the file is, and put the pen where this answer begins."""

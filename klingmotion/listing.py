@@ -10,6 +10,7 @@ from klingmotion.errors import (
     BadRequestError,
     KlingMotionError,
     MotionNotListedError,
+    RateLimitError,
     TaskError,
     TaskTimeoutError,
 )
@@ -125,11 +126,15 @@ class MotionSearch:
             self._policy.floor * 2.0 ** min(self._listings - 1, 30),
             max(_LONGEST_INTERVAL, self._policy.floor),
         )
+        request = requests.list_motions(mine=True, page=1, page_size=MAX_PAGE_SIZE, email=self._task.ref.email)
+        wait = max(wait, self._calls.pauses.remaining(request, self._calls.transport.now()))
         return self._calls.within(wait, self._give_up_at())
 
     def _note_failure(self, error: KlingMotionError) -> None:
         self._last_error = error
         self._check()
+        if isinstance(error, RateLimitError):  # a pause of the account is no failure of the list
+            return
         self._failures += 1
         if not is_passing(error) or self._failures >= self._policy.max_failed_looks:
             error.ref, error.task = self._task.ref, self._task

@@ -21,6 +21,10 @@ T = TypeVar("T")
 UNTOLD_PAUSE = 10.0
 
 
+#: Seconds between two tries after a 429, at least: a policy without waits must not become a flood.
+_SHORTEST_PAUSE = 0.1
+
+
 class Clock(Protocol):
     """Time and chance, as the transport gives them."""
 
@@ -166,7 +170,7 @@ class _Effort:
         if error.retry_after is None:
             error.retry_after = UNTOLD_PAUSE * (1 + 0.1 * chance)
         if error.retry_after < 1:  # "now" is no answer to how long: a second and third one must not follow at once
-            return max(error.retry_after, self._policy.backoff(self._pauses, 1.0))
+            return max(error.retry_after, self._policy.backoff(self._pauses, 1.0), _SHORTEST_PAUSE)
         return error.retry_after
 
     def is_over(self, state: tenacity.RetryCallState) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import os
@@ -448,7 +449,7 @@ class MotionSession:
 
     def _ref(self, task: TaskLike, email: str | None) -> TaskRef:
         if isinstance(task, Task):
-            ref = task.ref
+            ref = attrs.evolve(task.ref, task_id=task.id)
         elif isinstance(task, TaskRef):
             ref = task
         elif isinstance(task, str):
@@ -522,9 +523,9 @@ async def _tell(callback: OnTask | None, task: Task) -> None:
         if inspect.isawaitable(answer):
             await answer
     except Exception as error:
-        error.add_note(
-            f"raised by a callback for task {task.id}, which goes on; to resume: wait_for_motion({str(task.ref)!r})"
-        )
-        if getattr(error, "ref", None) is None and hasattr(error, "__dict__"):
-            error.ref = task.ref  # type: ignore[attr-defined]  # a note is for people, this is for programs
+        how = f"raised by a callback for task {task.id}, which goes on; to resume: wait_for_motion({str(task.ref)!r})"
+        with contextlib.suppress(Exception):  # an exception that takes no attributes leaves as it is
+            error.add_note(how)
+            if getattr(error, "ref", None) is None:
+                error.ref = task.ref  # type: ignore[attr-defined]  # a note is for people, this is for programs
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from klingmotion import InvalidRequestError, KlingMotionError, MotionNotListedError, PollPolicy, TaskTimeoutError
-from klingmotion.emulator import Emulator, Html, Lag, Outcome, Replace, StallAfter, Status
+from klingmotion.emulator import Emulator, Html, Lag, Outcome, RateLimited, Replace, StallAfter, Status
 from tests.stage import now, staged, submitted
 
 
@@ -171,3 +171,13 @@ async def test_outcomes_without_works_are_no_obstacle() -> None:
     async with staged() as (emulator, session):
         emulator.next_tasks(Outcome(omit=("works",)))
         assert (await session.wait_for_motion(await submitted(session))).bvh_url is not None
+
+
+async def test_a_pause_is_no_failure_of_the_list() -> None:
+    """W5, R1: the listing comes when the pause is over."""
+    async with staged() as (emulator, session):
+        done = await session.wait_for_task(await submitted(session))
+        emulator.fail("list_motions", RateLimited(40, "seconds"))
+        began = now()
+        assert (await session.wait_for_motion(done)).task_id == done.id
+        assert 40 <= now() - began < 42

@@ -475,3 +475,29 @@ def test_a_killed_download_never_leaves_a_part_of_a_file_at_a_final_name(tmp_pat
 async def _made(url: str) -> Motion:
     async with MotionSession(TOKEN, base_url=url, poll=PollPolicy(first=0, floor=0.01)) as session:
         return await session.extract_motion(CLIP.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[bad", "http://h:99999999/", "//x/y", "ftp://x.test/a", "data:,a", "x", "http://a..b/"]
+)
+async def test_a_link_that_is_no_url_is_an_error_of_ours(url: str, tmp_path: Path) -> None:
+    """R3, rule 8: the server named it."""
+    async with staged() as (_, session):
+        with pytest.raises(KlingMotionError):
+            await session.download_motion(Motion(name="x", cover_url=url), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_closing_the_session_ends_a_download(tmp_path: Path) -> None:
+    """T2: at once, with an error of ours, and nothing left behind."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", Slow(1000), times=None)
+        saving = asyncio.create_task(session.download_motion(motion, tmp_path))
+        await asyncio.sleep(5)
+        began = now()
+        await session.close()
+        with pytest.raises(KlingMotionError):
+            await saving
+        assert now() - began < 1
+        assert list(tmp_path.iterdir()) == []

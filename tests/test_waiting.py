@@ -32,6 +32,7 @@ from klingmotion import (
     TaskTimeoutError,
 )
 from klingmotion.emulator import (
+    Account,
     ByLooks,
     ByTime,
     DropBefore,
@@ -602,3 +603,12 @@ async def test_a_location_that_is_no_url_is_a_failed_look_at_most(status: int, l
         task = emulator.add_task(ended=True)
         emulator.fail("get_task", Status(status, None, headers={"Location": location}))
         assert (await session.wait_for_task(task.id)).succeeded
+
+
+async def test_the_account_of_the_call_is_used_for_a_task_too() -> None:
+    """With several accounts linked, a look without one is a 400."""
+    accounts = [Account("a@example.com", 5), Account("b@example.com", 5)]
+    async with staged(Emulator(accounts=accounts)) as (emulator, session):
+        task = emulator.add_task(email="b@example.com")
+        done = await session.wait_for_task(Task(id=task.id), email="b@example.com")
+        assert done.succeeded
