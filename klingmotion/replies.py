@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from klingmotion import wire
 from klingmotion.converter import structure
@@ -259,15 +259,23 @@ def task(ref: TaskRef) -> Callable[[Json], Task]:
     return lambda body: wire.task(_mapping(body), ref)
 
 
-def submitted(ref: TaskRef) -> Callable[[Json], Task | str]:
+@frozen
+class NoTask:
+    """A well-formed answer to a submit that holds no task id."""
+
+    said: str
+    body: str = field(eq=False)
+
+
+def submitted(ref: TaskRef) -> Callable[[Json], Task | NoTask]:
     """Reader of a submit's answer: the task, or what a well-formed answer without a task id says instead."""
 
-    def reader(body: Json) -> Task | str:
+    def reader(body: Json) -> Task | NoTask:
         reply = _mapping(body)
         inner = reply.get("task")
         if reply.get("id") is None and (inner is None or (isinstance(inner, dict) and inner.get("id") is None)):
             said = reply.get("error") or reply.get("message") or reply.get("status_name")
-            return str(said) if said else "nothing"
+            return NoTask(str(said) if said else "nothing", json.dumps(reply)[:BODY_LIMIT])
         return wire.task(reply, ref)
 
     return reader

@@ -19,7 +19,7 @@ from klingmotion.aiohttp_transport import AiohttpTransport, Secret
 from klingmotion.calls import Calls
 from klingmotion.configuration import checked_account, checked_base_url, token_trouble
 from klingmotion.downloads import Downloads, OnDownload, Part
-from klingmotion.errors import ConfigurationError, InvalidRequestError, NotFoundError
+from klingmotion.errors import APIResponseError, ConfigurationError, InvalidRequestError, NotFoundError
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Asset, Deletion, Motion, MotionFiles, Task
 from klingmotion.refs import TaskRef
@@ -230,6 +230,7 @@ class MotionSession:
         else:
             assert examined is not None  # noqa: S101  # a file was examined
             asset = await upload(self._calls, examined, email=account, on_progress=on_progress, deadline=deadline)
+            _check_uploaded(asset, needs_cover=cover is None)
         if cover_image is not None:
             cover = await upload(self._calls, cover_image, email=account, on_progress=None, deadline=deadline)
         task = await self._submit(
@@ -240,8 +241,7 @@ class MotionSession:
             email=account,
             deadline=deadline,
         )
-        await _tell(on_submitted, task)
-        return await self._wait_for_motion(task, deadline, poll or self._poll, on_change, on_cancel)
+        return await self._wait_for_motion(task, deadline, poll or self._poll, on_change, on_cancel, on_submitted)
 
     async def wait_for_motion(
         self,
@@ -438,9 +438,12 @@ class MotionSession:
         policy: PollPolicy,
         on_change: OnTask | None,
         on_cancel: OnCancel,
+        on_submitted: OnTask | None = None,
     ) -> Motion:
         wait = self._wait(target, deadline, policy)
         async with wait.cancelled_with(on_cancel):
+            if isinstance(target, Task):
+                await _tell(on_submitted, target)
             task = await wait.final(lambda task: _tell(on_change, task))
             return await listing.MotionSearch(self._calls, task, policy=policy, deadline=deadline).find()
 
@@ -492,6 +495,15 @@ def _urls(video: str | Asset, cover: str | Asset | None) -> tuple[str, str]:
     if not isinstance(video, Asset):
         return video, cover or ""
     return video.resource_url or "", cover or video.cover_url or ""
+
+
+def _check_uploaded(video: Asset, *, needs_cover: bool) -> None:
+    """Refuse an answer to an upload that leaves nothing to submit: that is the server's fault, not the caller's."""
+    wanted = {"resourceUrl": video.resource_url} | ({"coverUrl": video.cover_url} if needs_cover else {})
+    for name, url in wanted.items():
+        if not url or not url.startswith(("http://", "https://")):
+            text = f"the answer to the upload holds no usable {name}: {url!r}; upload again, or give cover="
+            raise APIResponseError(text, status=200, path=f"$.{name}")
 
 
 def _checked_on_cancel(value: str) -> None:

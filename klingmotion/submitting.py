@@ -24,6 +24,7 @@ from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.reconciliation import Search
 from klingmotion.refs import TaskRef
+from klingmotion.replies import NoTask
 from klingmotion.requests import Request
 
 
@@ -53,16 +54,15 @@ class Submitter:
             answer = await self._post(post, deadline)
             if isinstance(answer, Task):
                 self._known.submitted(answer.ref, post.sent)
-        if isinstance(answer, str):
-            failure = APIResponseError(
-                f"{request.work}: the answer holds no task id; the server says: {answer}", path="$.task.id"
-            )
+        if isinstance(answer, NoTask):
+            text = f"{request.work}: the answer holds no task id; the server says: {answer.said}"
+            failure = APIResponseError(text, status=200, body=answer.body, path="$.task.id")
             failure.ref = post.ref
             raise failure
         logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
         return _unless_failed(answer)
 
-    async def _post(self, post: _Post, deadline: float | None) -> Task | str:
+    async def _post(self, post: _Post, deadline: float | None) -> Task | NoTask:
         try:
             return await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
         except KlingMotionError as error:
@@ -104,7 +104,7 @@ class _Post:
         self.ref = ref
         self.sent = calls.transport.now()
 
-    async def send(self) -> Task | str:
+    async def send(self) -> Task | NoTask:
         """Send it once."""
         transport = self._calls.transport
         self.sent = transport.now()

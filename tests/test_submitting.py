@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
 
 import pytest
@@ -47,7 +48,7 @@ from klingmotion.emulator import (
     TruncateJson,
     WrongType,
 )
-from tests.stage import now, staged, submitted, uploaded, virtual_session
+from tests.stage import CLIP, now, staged, submitted, uploaded, virtual_session
 
 UNCLEAR = [
     DropAfter(),
@@ -426,6 +427,7 @@ async def test_an_answer_without_a_task_id_is_an_error_and_not_sent_again(body: 
         assert emulator.books.count("submit_motion") == 1
         assert caught.value.ref is not None
         assert caught.value.ref.reply_ref == "clip-9"
+        assert caught.value.body == json.dumps(body)
 
 
 async def test_a_redirect_of_a_submit_is_not_followed() -> None:
@@ -527,3 +529,35 @@ async def test_a_malformed_entry_beside_ours_does_not_hide_it() -> None:
         emulator.fail("list_running", WrongType("0.id", "x"))
         emulator.fail("list_tasks", WrongType("history.0.task.id", True))
         assert (await submitted(session)).id == emulator.books.tasks[0].task_id
+
+
+@pytest.mark.parametrize("missing", ["resourceUrl", "coverUrl"])
+async def test_an_upload_that_leaves_nothing_to_submit_is_the_servers_fault(missing: str) -> None:
+    """Contract section 2.6: every field is optional; the error names the one that is missing."""
+    async with staged() as (emulator, session):
+        whole = {
+            "status": 1,
+            "resourceUrl": "https://x.test/a.mp4",
+            "coverUrl": "https://x.test/a.jpg",
+            "url": "https://x.test",
+        }
+        emulator.fail("upload_asset", Replace({name: url for name, url in whole.items() if name != missing}))
+        with pytest.raises(APIResponseError, match=missing):
+            await session.extract_motion(CLIP.read_bytes())
+        assert emulator.books.count("submit_motion") == 0
+
+
+async def test_cancelling_while_the_task_is_being_saved_says_farewell() -> None:
+    """W8, S6: an asynchronous on_submitted is part of the wait."""
+    async with staged() as (emulator, session):
+
+        async def save(_: object) -> None:
+            await asyncio.sleep(100)
+
+        asset = await uploaded(session)
+        job = asyncio.create_task(session.extract_motion(asset, on_submitted=save, on_cancel="untrack"))
+        await asyncio.sleep(10)
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+        assert emulator.books.count("untrack_task") == 1

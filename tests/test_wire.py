@@ -296,7 +296,7 @@ def test_every_sample_is_read(sample: Path) -> None:
     if status == 200:
         assert endpoint in BY_ENDPOINT.keys() | UNREAD, f"{sample.name} has no reader here: give it one"
         found = replies.read(request, response, NOW, reader)
-        assert isinstance(found, str if sample.stem == "submit_motion-no_id" else kind)
+        assert isinstance(found, replies.NoTask if sample.stem == "submit_motion-no_id" else kind)
         return
     with pytest.raises(APIStatusError) as caught:
         replies.read(request, response, NOW, reader)
@@ -960,7 +960,9 @@ def assert_readable(kind: str, reader: Reader, body: str) -> None:
         assert (found.status, found.body) == (200, response.text)
         assert str(found).startswith(request.work)
         return
-    assert isinstance(found, {"motions": (list,), "submit": (Task, str)}.get(kind, (Task, tuple, Asset, Deletion)))
+    assert isinstance(
+        found, {"motions": (list,), "submit": (Task, replies.NoTask)}.get(kind, (Task, tuple, Asset, Deletion))
+    )
     if not isinstance(found, list):
         assert isinstance(hash(found), int)  # values serve as keys, whatever is in them
 
