@@ -386,7 +386,7 @@ async def test_one_failed_part_does_not_keep_the_others_from_being_saved(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "/root/x", "a\x00b", "CON", "..", "\u202e", "x" * 500, "a/b\\c", ".hidden"]
+    "name", ["../../etc/passwd", "/etc/x", "a\x00b", "CON", "..", "\u202e", "x" * 500, "a/b\\c", ".hidden"]
 )
 async def test_a_name_from_the_server_cannot_leave_the_directory(name: str, tmp_path: Path) -> None:
     """R4: names are ours, made from theirs."""
