@@ -126,6 +126,8 @@ class AiohttpTransport:
         except KlingMotionError:
             if body.unreadable is None:
                 raise
+        finally:
+            body.close()
         raise InvalidRequestError(f"the file could not be read while it was sent: {body.unreadable}")
 
     @contextlib.asynccontextmanager

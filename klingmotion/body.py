@@ -37,6 +37,8 @@ class Body:
         self._limit: asyncio.Timeout | None = None
         self._deadline: float | None = None
         self._moved_at = 0.0
+        self._file: BinaryIO | None = None
+        self._closed = False
 
     def watch(self, limit: asyncio.Timeout, deadline: float | None) -> None:
         """Let `limit` end the exchange after `STALL` seconds without a piece, and at `deadline` in any case."""
@@ -55,25 +57,34 @@ class Body:
         sent = 0
         clock = asyncio.get_running_loop().time
         try:
-            file = await asyncio.to_thread(self._source.open)
-            try:
-                while sent < self.size:
-                    ahead = _cached(file, sent) or memoryview(await asyncio.to_thread(_read, file, sent))
-                    if not ahead:
-                        raise OSError(f"it has become shorter than {self.size} bytes")
-                    for start in range(0, len(ahead), PIECE):
-                        piece = ahead[start : start + PIECE]
-                        yield piece
-                        sent += len(piece)
-                        if clock() - self._moved_at > _SLACK:
-                            self._expect(STALL)
-                        self._on_sent(sent)
-                self._expect(DIGESTION)
-            finally:
-                file.close()
+            file = await asyncio.to_thread(self._open)
+            while sent < self.size:
+                ahead = _cached(file, sent) or memoryview(await asyncio.to_thread(_read, file, sent))
+                if not ahead:
+                    raise OSError(f"it has become shorter than {self.size} bytes")
+                for start in range(0, len(ahead), PIECE):
+                    piece = ahead[start : start + PIECE]
+                    yield piece
+                    sent += len(piece)
+                    if clock() - self._moved_at > _SLACK:
+                        self._expect(STALL)
+                    self._on_sent(sent)
+            self._expect(DIGESTION)
         except OSError as error:
             self.unreadable = error
             raise
+
+    def _open(self) -> BinaryIO:
+        self._file = self._source.open()
+        if self._closed:  # the request ended while a thread was opening it
+            self._file.close()
+        return self._file
+
+    def close(self) -> None:
+        """Close the file: an exchange that is cut leaves `pieces` where it was."""
+        self._closed = True
+        if self._file is not None:
+            self._file.close()
 
 
 def _read(file: BinaryIO, position: int) -> bytes:
