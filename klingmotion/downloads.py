@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 from klingmotion import archive
-from klingmotion.calls import Calls, logger
+from klingmotion.calls import Calls
 from klingmotion.errors import DownloadError, InvalidRequestError, KlingMotionError
 from klingmotion.models import DownloadProgress, Motion, MotionFiles
+from klingmotion.progress import Teller
 from klingmotion.refs import TaskRef
 from klingmotion.transport import Download, bare
 
@@ -50,7 +51,7 @@ class Downloads:
             await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             raise DownloadError(f"{directory} cannot be made: {error.strerror or error}") from error
-        told = _Told(on_progress)
+        told = Teller(on_progress)
         stem = _stem(motion)
         saving = [self._save(part, url, directory, stem, told) for part, url in links.items()]
         saved = MotionFiles()
@@ -66,7 +67,9 @@ class Downloads:
             raise failure
         return saved
 
-    async def _save(self, part: Part, url: str, directory: Path, stem: str, told: _Told) -> MotionFiles:
+    async def _save(
+        self, part: Part, url: str, directory: Path, stem: str, told: Teller[DownloadProgress]
+    ) -> MotionFiles:
         targets = {
             "bvh": directory / f"{stem}-bvh.zip",
             "binary": directory / f"{stem}-binary.zip",
@@ -112,7 +115,7 @@ def _finish(part: Part, url: str, file: BinaryIO, target: Path, bvh: Path) -> Mo
 class _Transfer:
     """One file on its way, which may take several attempts."""
 
-    def __init__(self, calls: Calls, part: Part, url: str, file: BinaryIO, told: _Told) -> None:
+    def __init__(self, calls: Calls, part: Part, url: str, file: BinaryIO, told: Teller[DownloadProgress]) -> None:
         self._calls = calls
         self._part = part
         self._url = url
@@ -175,7 +178,7 @@ class _Transfer:
         self._file.truncate()
 
     def _tell(self) -> None:
-        self._told(DownloadProgress(part=self._part, received=self._received, total=self._total))
+        self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
 
     def _check(self, download: Download) -> None:
         where, status = bare(self._url), download.status
@@ -219,22 +222,6 @@ def _again(error: KlingMotionError) -> bool:
     """A refusal is final, but for those that pass; a cut or a wrong piece is fetched again."""
     status = error.status if isinstance(error, DownloadError) else None
     return status is None or status >= 500 or status in (408, 416, 425, 429)
-
-
-class _Told:
-    """Tells a callback how far downloads are. A callback that raises is left out from then on."""
-
-    def __init__(self, on_progress: OnDownload | None) -> None:
-        self._on_progress = on_progress
-
-    def __call__(self, progress: DownloadProgress) -> None:
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(progress)
-        except Exception:  # noqa: BLE001  # a broken progress bar must not lose a file
-            logger.exception("on_progress raised; it is not called again")
-            self._on_progress = None
 
 
 # --- Names and files ------------------------------------------------------------------------------------------------

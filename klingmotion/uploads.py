@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from klingmotion import replies, requests
-from klingmotion.calls import Calls, logger
+from klingmotion.calls import Calls
 from klingmotion.errors import APIResponseError, KlingMotionError
 from klingmotion.media import Media
 from klingmotion.models import Asset, UploadProgress
+from klingmotion.progress import Teller
 from klingmotion.replies import is_passing
 
 OnUpload = Callable[[UploadProgress], object]
@@ -29,16 +30,20 @@ async def upload(
         KlingMotionError: It could not be uploaded.
     """
     request = requests.upload_asset(media.content_type, email=email)
+    teller = Teller(on_progress)
     attempt = 0
+
+    def tell(sent: int) -> None:
+        teller.tell(UploadProgress(sent=sent, total=media.source.size, attempt=attempt))
 
     async def once() -> Asset:
         nonlocal attempt
         attempt += 1
-        told = _Told(on_progress, media.source.size, attempt)
+        tell(0)
         response = await calls.answer(
             request,
             lambda timeout: calls.transport.upload(
-                request, media.source, on_sent=told.sent, timeout=None if deadline is None else timeout
+                request, media.source, on_sent=tell, timeout=None if deadline is None else timeout
             ),
             deadline=deadline,
             limit=float("inf"),  # a slow line may take its time: only a transfer that stands still is given up
@@ -51,23 +56,3 @@ async def upload(
 def _again(error: KlingMotionError) -> bool:
     """An answer that says no in its `status` is final; the rest may pass."""
     return is_passing(error) and not (isinstance(error, APIResponseError) and error.path == "$.status")
-
-
-class _Told:
-    """Tells a callback how far an upload is. A callback that raises is left out from then on."""
-
-    def __init__(self, on_progress: OnUpload | None, total: int, attempt: int) -> None:
-        self._on_progress = on_progress
-        self._total = total
-        self._attempt = attempt
-        self.sent(0)
-
-    def sent(self, count: int) -> None:
-        """Tell it."""
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(UploadProgress(sent=count, total=self._total, attempt=self._attempt))
-        except Exception:  # noqa: BLE001  # a broken progress bar must not break a paid job
-            logger.exception("on_progress raised; it is not called again")
-            self._on_progress = None

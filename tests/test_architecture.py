@@ -22,7 +22,7 @@ RUNGS = (
     {"replies", "configuration"},
     {"retry", "eta", "transport", "known_tasks", "evidence"},
     {"archive", "body", "media", "calls", "history"},
-    {"aiohttp_transport"},
+    {"aiohttp_transport", "progress"},
     {"reconciliation", "roster", "uploads", "downloads", "listing"},
     {"submitting"},
     {"waiting"},
@@ -36,7 +36,7 @@ RUNG = {module: number for number, rung in enumerate(RUNGS) for module in rung}
 #: Which of our modules may know a library.
 OWNERS = {
     "aiohttp": {"aiohttp_transport", "session"},  # session: annotations only, see below
-    "yarl": {"aiohttp_transport"},
+    "yarl": {"aiohttp_transport", "progress"},
     "tenacity": {"retry"},
     "cattrs": {"converter"},
     "tinytag": {"media"},

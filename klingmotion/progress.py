@@ -1,0 +1,27 @@
+"""Telling a callback how far a transfer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from klingmotion.calls import logger
+
+T = TypeVar("T")
+
+
+class Teller(Generic[T]):
+    """Tells a callback. One that raises is left out from then on: a broken progress bar must not break a paid job."""
+
+    def __init__(self, on_progress: Callable[[T], object] | None) -> None:
+        self._on_progress = on_progress
+
+    def tell(self, progress: T) -> None:
+        """Tell it, if it still listens."""
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(progress)
+        except Exception:  # noqa: BLE001  # see the class: whatever it raises
+            logger.exception("on_progress raised; it is not called again")
+            self._on_progress = None
