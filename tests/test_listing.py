@@ -43,7 +43,7 @@ async def test_the_deadline_ends_the_search_before_the_patience_does() -> None:
         began = now()
         with pytest.raises(TaskTimeoutError, match="succeeded"):
             await session.wait_for_motion(done, timeout=7)
-        assert 7 <= now() - began < 7.2
+        assert 6.99 < now() - began < 7.2
 
 
 @pytest.mark.parametrize("others", [0, 39, 40, 41, 99, 100, 101, 250])
@@ -180,4 +180,4 @@ async def test_a_pause_is_no_failure_of_the_list() -> None:
         emulator.fail("list_motions", RateLimited(40, "seconds"))
         began = now()
         assert (await session.wait_for_motion(done)).task_id == done.id
-        assert 40 <= now() - began < 42
+        assert 39.9 < now() - began < 42

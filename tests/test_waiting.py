@@ -297,7 +297,7 @@ async def test_the_deadline_cuts_a_request_in_flight() -> None:
         began = now()
         with pytest.raises(TaskTimeoutError):
             await session.wait_for_task(emulator.add_task().id, timeout=5)
-        assert 5.0 <= now() - began < 5.2
+        assert 4.99 < now() - began < 5.2
 
 
 async def test_the_deadline_cuts_a_sleep() -> None:
@@ -307,7 +307,7 @@ async def test_the_deadline_cuts_a_sleep() -> None:
         began = now()
         with pytest.raises(TaskTimeoutError):
             await session.wait_for_task(task, timeout=97.5)
-        assert 97.5 <= now() - began < 97.6
+        assert 97.49 < now() - began < 97.6
 
 
 async def test_a_timeout_error_carries_all_that_is_known_and_survives_pickling() -> None:
@@ -365,7 +365,7 @@ async def test_the_deadline_during_a_submit_says_that_its_outcome_is_unknown() -
         began = now()
         with pytest.raises(SubmitUncertainError) as caught:
             await session.extract_motion(CLIP.read_bytes(), timeout=20)
-        assert 20 <= now() - began < 20.2
+        assert 19.99 < now() - began < 20.2
         motion = await session.wait_for_motion(caught.value.ref)
         assert motion.task_id == emulator.books.tasks[0].task_id
 
@@ -411,7 +411,7 @@ async def test_a_farewell_that_stalls_takes_two_seconds_at_most() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert 1.9 <= now() - began <= 2.1
+        assert 1.89 < now() - began <= 2.1
 
 
 async def test_a_second_cancellation_ends_the_farewell_at_once() -> None:
