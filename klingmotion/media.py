@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from attrs import frozen
 
@@ -41,6 +41,10 @@ _HEAD = 64
 _STILL_IMAGES = (b"heic", b"heix", b"mif1", b"msf1", b"avif")
 
 
+#: A file to upload: a path, or the bytes of the file.
+FileLike = str | os.PathLike[str] | bytes
+
+
 @frozen
 class Media:
     """A file that may be uploaded."""
@@ -56,7 +60,7 @@ class Media:
         return self.content_type.startswith("video/")
 
 
-async def examine(source: str | os.PathLike[str] | bytes, content_type: str | None = None) -> Media:
+async def examine(source: FileLike, content_type: str | None = None) -> Media:
     """Check a file before it is uploaded. The disk is read in a thread.
 
     Raises:
@@ -66,7 +70,15 @@ async def examine(source: str | os.PathLike[str] | bytes, content_type: str | No
     return await asyncio.to_thread(_examine, source, content_type)
 
 
-def _examine(given: str | os.PathLike[str] | bytes, content_type: str | None) -> Media:
+async def examine_as(kind: Literal["video", "image"], source: FileLike) -> Media:
+    """Check a file that has to be of one kind, as `examine` does."""
+    found = await examine(source)
+    if not found.content_type.startswith(f"{kind}/"):
+        raise InvalidRequestError(f"{found.name} is {found.content_type}; a file of type {kind} is needed here")
+    return found
+
+
+def _examine(given: FileLike, content_type: str | None) -> Media:
     name, source = _source(given)
     if source.size == 0:
         raise InvalidRequestError(f"{name} is empty")

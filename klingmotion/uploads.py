@@ -56,3 +56,16 @@ async def upload(
 def _again(error: KlingMotionError) -> bool:
     """An answer that says no in its `status` is final; the rest may pass."""
     return is_passing(error) and not (isinstance(error, APIResponseError) and error.path == "$.status")
+
+
+def check_submittable(video: Asset, *, needs_cover: bool = True) -> None:
+    """Refuse an answer to an upload that leaves nothing to submit: that is the server's fault, not the caller's.
+
+    Raises:
+        APIResponseError: A URL that a submit needs is missing or none.
+    """
+    wanted = {"resourceUrl": video.resource_url} | ({"coverUrl": video.cover_url} if needs_cover else {})
+    for name, url in wanted.items():
+        if not url or not url.startswith(("http://", "https://")):
+            text = f"the answer to the upload holds no usable {name}: {url!r}; upload again, or give cover="
+            raise APIResponseError(text, status=200, path=f"$.{name}")

@@ -13,6 +13,7 @@ import attrs
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import (
+    InvalidRequestError,
     KlingMotionError,
     NotFoundError,
     TaskError,
@@ -265,6 +266,16 @@ _GONE = (
     "deleted, refused at moderation, out of credits, or of another account (check email=). A task that fails can vanish"
     " instead of ending as failed. Nothing is to be waited for"
 )
+
+
+def checked_on_cancel(value: str) -> None:
+    """Refuse what `on_cancel` cannot be.
+
+    Raises:
+        InvalidRequestError: It is none of the three.
+    """
+    if value not in ("leave", "untrack", "delete"):
+        raise InvalidRequestError(f'on_cancel must be "leave", "untrack" or "delete", got {value!r}')
 
 
 def _id_of(ref: TaskRef) -> int:

@@ -44,7 +44,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def transport_of(session: MotionSession) -> AiohttpTransport:
-    transport = session._calls.transport
+    transport = session._engine.calls.transport
     assert isinstance(transport, AiohttpTransport)
     return transport
 
@@ -104,7 +104,7 @@ def test_a_token_in_the_environment_is_checked_alike(token: str, monkeypatch: py
 def test_with_a_transport_of_ones_own_no_token_is_needed() -> None:
     """It brings its own way in."""
     transport = AiohttpTransport(BASE_URL, Secret(TOKEN))
-    assert MotionSession(transport=transport)._calls.transport is transport
+    assert MotionSession(transport=transport)._engine.calls.transport is transport
 
 
 # --- Base URL and account -------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_which_account_is_used(
     """As given, else `$USEAPI_EMAIL`, else the only one there is."""
     if variable is not None:
         monkeypatch.setenv("USEAPI_EMAIL", variable)
-    assert MotionSession(TOKEN, email=given)._email == expected
+    assert MotionSession(TOKEN, email=given)._engine.account(None) == expected
 
 
 def test_a_malformed_account_is_a_mistake_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,14 @@ def test_a_token_in_the_wrong_place_is_not_repeated(url: str) -> None:
 def test_nothing_that_holds_the_token_shows_it() -> None:
     """Not by `repr`, `str`, formatting or as part of a container."""
     session = MotionSession(TOKEN)
-    for holder in (session, transport_of(session), transport_of(session)._token, vars(session), vars(session._calls)):
+    for holder in (
+        session,
+        transport_of(session),
+        transport_of(session)._token,
+        vars(session),
+        vars(session._engine),
+        vars(session._engine.calls),
+    ):
         assert CANARY not in f"{holder!r} {holder!s} {[holder]}"
     assert CANARY not in repr(vars(transport_of(session)))
 

@@ -184,7 +184,7 @@ async def test_a_lonely_wait_needs_one_connection_whatever_the_interval() -> Non
     emulator = Emulator(progress=ByTime(200, 200))
     async with staged(emulator, poll=PollPolicy(jitter=0)) as (emulator, session):
         opened = []
-        transport = session._calls.transport
+        transport = session._engine.calls.transport
         task = await submitted(session)
         http = await transport._http()  # type: ignore[attr-defined]  # to count what its connector opens
         original = http.connector._create_connection

@@ -174,7 +174,7 @@ def test_the_disk_is_never_read_on_the_event_loop() -> None:
         async with MotionSession(TOKEN, base_url=url) as session:
             media = Media(source, "audio/mpeg", "sound")  # of a type whose content is not looked into
             with contextlib.suppress(KlingMotionError):
-                await upload(session._calls, media, email=None, on_progress=None)
+                await upload(session._engine.calls, media, email=None, on_progress=None)
 
     with ThreadedEmulator(Emulator()) as emulator:
         asyncio.run(main(emulator.url))

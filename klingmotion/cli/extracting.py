@@ -21,10 +21,11 @@ from klingmotion.cli.outcome import ExitCode
 from klingmotion.cli.sessions import INVENTED, account, check, opened
 from klingmotion.cli.track import Track
 from klingmotion.downloads import Part
+from klingmotion.engine import TIMEOUT
 from klingmotion.errors import APITimeoutError
 from klingmotion.models import Asset
 from klingmotion.refs import TaskRef
-from klingmotion.session import TIMEOUT, MotionSession
+from klingmotion.session import MotionSession
 from klingmotion.submitting import new_reply_ref
 
 #: Clips under way at once; the account's own limit on jobs may be lower.

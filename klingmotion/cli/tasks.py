@@ -19,10 +19,10 @@ from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Stage, Track
 from klingmotion.downloads import Part
+from klingmotion.engine import TIMEOUT
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Motion
 from klingmotion.refs import TaskRef
-from klingmotion.session import TIMEOUT
 
 Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video of 2 to 10 s with one clearly visible person.")]
 ReplyUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the API posts progress and result to.")]

@@ -1,0 +1,178 @@
+"""All that one session has: its calls, what it remembers, and the ways through them that several methods share."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+
+from klingmotion import listing, requests
+from klingmotion.calls import Calls
+from klingmotion.downloads import Downloads
+from klingmotion.errors import InvalidRequestError
+from klingmotion.known_tasks import KnownTasks
+from klingmotion.models import Motion, Task
+from klingmotion.refs import TaskRef
+from klingmotion.requests import checked_email, checked_task_id
+from klingmotion.retry import PollPolicy, RetryPolicy
+from klingmotion.roster import Roster
+from klingmotion.submitting import Submitter, new_reply_ref, reference
+from klingmotion.transport import Transport
+from klingmotion.waiting import OnCancel, Wait
+
+#: Seconds a wait may take, unless said otherwise.
+TIMEOUT: Final = 1800.0
+
+#: What a task can be named by: itself, its reference, its id, or the id or reference as text.
+TaskLike = Task | TaskRef | int | str
+
+#: Called with every new state of a task; may be a coroutine function, and is awaited before the next look.
+OnTask = Callable[[Task], Awaitable[object] | object]
+
+
+class Engine:
+    """The parts of one session. `email` is the account of calls that name none."""
+
+    def __init__(self, transport: Transport, *, retry: RetryPolicy, poll: PollPolicy, email: str | None) -> None:
+        self.calls = Calls(transport, retry)
+        self.known = KnownTasks.none()
+        self.submitter = Submitter(self.calls, self.known)
+        self.roster = Roster(self.calls)
+        self.downloads = Downloads(self.calls)
+        self._poll = poll
+        self._email = email
+
+    # --- Arguments --------------------------------------------------------------------------------------------------
+
+    def account(self, email: str | None) -> str | None:
+        """The account a call is for."""
+        return checked_email(email) if email is not None else self._email
+
+    def deadline(self, timeout: float | None) -> float | None:
+        """The instant at which `timeout` seconds from now are over.
+
+        Raises:
+            InvalidRequestError: It is no such number.
+        """
+        if timeout is None:
+            return None
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout) or timeout <= 0:
+            raise InvalidRequestError(
+                f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r}"
+            )
+        return self.calls.transport.now() + timeout
+
+    def ref(self, task: TaskLike, email: str | None) -> TaskRef:
+        """The reference of a task, however it was named."""
+        if isinstance(task, Task):
+            ref = attrs.evolve(task.ref, task_id=task.id)
+        elif isinstance(task, TaskRef):
+            ref = task
+        elif isinstance(task, str):
+            ref = TaskRef.parse(task)
+        else:
+            ref = TaskRef(task_id=checked_task_id(task))
+        return attrs.evolve(ref, email=checked_email(email) or ref.email or self._email)
+
+    async def target(self, task: TaskLike, email: str | None, deadline: float | None) -> Task | TaskRef:
+        """What to wait for: a task, or a reference with an id, found first if it has none."""
+        ref = self.ref(task, email)
+        if ref.task_id is None:
+            if ref.reply_ref is None and ref.resource_url is None:
+                raise InvalidRequestError(
+                    "this task reference names no task: it has neither id nor reply ref nor resource URL"
+                )
+            return await self.submitter.resolve(ref, deadline=deadline)
+        return attrs.evolve(task, ref=ref) if isinstance(task, Task) else ref
+
+    # --- Ways -------------------------------------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        resource_url: str,
+        cover_url: str,
+        *,
+        max_jobs: int | None,
+        reply_url: str | None,
+        reply_ref: str | None,
+        email: str | None,
+        deadline: float | None,
+    ) -> Task:
+        """Submit an extraction: once, whatever happens."""
+        request = requests.submit_motion(
+            resource_url,
+            cover_url,
+            reply_ref=reply_ref if reply_ref is not None else new_reply_ref(),
+            email=self.account(email),
+            max_jobs=max_jobs,
+            reply_url=reply_url,
+        )
+        return await self.submitter.submit(request, reference(request, resource_url.strip()), deadline=deadline)
+
+    def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy | None) -> Wait:
+        """A wait that has not begun yet."""
+        return Wait(self.calls, self.known, self.roster, target, policy=policy or self._poll, deadline=deadline)
+
+    async def wait_for_task(
+        self,
+        target: Task | TaskRef,
+        deadline: float | None,
+        policy: PollPolicy | None,
+        on_change: OnTask | None,
+        on_cancel: OnCancel,
+    ) -> Task:
+        """The task, once it has succeeded."""
+        wait = self.wait(target, deadline, policy)
+        async with wait.cancelled_with(on_cancel):
+            return await wait.final(lambda task: tell(on_change, task))
+
+    async def wait_for_motion(
+        self,
+        target: Task | TaskRef,
+        deadline: float | None,
+        policy: PollPolicy | None,
+        on_change: OnTask | None,
+        on_cancel: OnCancel,
+        on_submitted: OnTask | None = None,
+    ) -> Motion:
+        """The motion of the task, once it has succeeded and is listed."""
+        wait = self.wait(target, deadline, policy)
+        async with wait.cancelled_with(on_cancel):
+            if isinstance(target, Task):
+                await tell(on_submitted, target)
+            task = await wait.final(lambda task: tell(on_change, task))
+            return await listing.MotionSearch(self.calls, task, policy=policy or self._poll, deadline=deadline).find()
+
+
+def known_id(ref: TaskRef) -> int:
+    """The id in a reference.
+
+    Raises:
+        InvalidRequestError: There is none yet.
+    """
+    if ref.task_id is None:
+        raise InvalidRequestError(
+            "this task reference has no task id yet; wait_for_motion(ref) looks for the task first"
+        )
+    return ref.task_id
+
+
+async def tell(callback: OnTask | None, task: Task) -> None:
+    """Call back. What the callback raises leaves with the task's reference, so that nothing is lost with it."""
+    if callback is None:
+        return
+    try:
+        answer = callback(task)
+        if inspect.isawaitable(answer):
+            await answer
+    except Exception as error:
+        how = f"raised by a callback for task {task.id}, which goes on; to resume: wait_for_motion({str(task.ref)!r})"
+        with contextlib.suppress(Exception):  # an exception that takes no attributes leaves as it is
+            error.add_note(how)
+            if getattr(error, "ref", None) is None:
+                error.ref = task.ref  # type: ignore[attr-defined]  # a note is for people, this is for programs
+        raise

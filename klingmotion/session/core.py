@@ -1,0 +1,55 @@
+"""How a session is made and ended; what its methods stand on."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from klingmotion.aiohttp_transport import AiohttpTransport, Secret
+from klingmotion.configuration import checked_account, checked_base_url, token_trouble
+from klingmotion.engine import Engine
+from klingmotion.errors import ConfigurationError
+from klingmotion.retry import PollPolicy, RetryPolicy
+from klingmotion.transport import Transport
+
+
+class SessionCore:
+    """A session without methods."""
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        email: str | None = None,
+        base_url: str | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen, so one default serves all
+        poll: PollPolicy = PollPolicy(),  # noqa: B008  # as above
+        http: aiohttp.ClientSession | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        if transport is None:
+            trouble = token_trouble(token)
+            if trouble is not None:
+                token = None  # a traceback with local variables must not show it
+                raise ConfigurationError(trouble)
+            secret = Secret((token if token is not None else os.environ["USEAPI_TOKEN"]).strip())
+            token = None  # as above, for whatever goes wrong from here on
+            transport = AiohttpTransport(checked_base_url(base_url), secret, http=http)
+        token = None
+        self._engine = Engine(transport, retry=retry, poll=poll, email=checked_account(email))
+
+    async def __aenter__(self) -> Self:
+        self._engine.calls.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the session. Waits that are pending end with a `TaskError`; the tasks themselves go on."""
+        await self._engine.calls.close()
