@@ -37,6 +37,7 @@ from klingmotion.errors import (
 )
 from klingmotion.models import (
     Asset,
+    Capacity,
     Deletion,
     DownloadProgress,
     Json,
@@ -58,8 +59,8 @@ from klingmotion.models import (
     WorkComment,
 )
 from klingmotion.refs import TaskRef
-from klingmotion.replies import Response
 from klingmotion.requests import Endpoint, Request
+from klingmotion.responses import Response
 from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.session import MotionSession
 from klingmotion.transport import ByteSource, Download, Transport
@@ -79,6 +80,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ByteSource",
+    "Capacity",
     "ConfigurationError",
     "Deletion",
     "Download",

@@ -22,8 +22,8 @@ from klingmotion.errors import (
     InvalidRequestError,
     KlingMotionError,
 )
-from klingmotion.replies import Response
 from klingmotion.requests import Request
+from klingmotion.responses import Response
 from klingmotion.transport import ByteSource, Download, bare
 
 #: Bytes of a JSON answer that are read at most.

@@ -14,8 +14,9 @@ from typing import TypeVar
 from klingmotion import replies
 from klingmotion.errors import APITimeoutError, ConfigurationError, KlingMotionError, RateLimitError
 from klingmotion.models import Json
-from klingmotion.replies import Response, is_passing
+from klingmotion.refusals import is_passing, status_error
 from klingmotion.requests import Endpoint, Request
+from klingmotion.responses import Response
 from klingmotion.retry import UNTOLD_PAUSE, RetryPolicy, retry
 from klingmotion.transport import Transport
 
@@ -35,6 +36,10 @@ TRANSFERS = 8
 LONGEST_PAUSE = 900.0
 
 
+#: Calls that speak for all linked accounts at once.
+_OF_ALL_ACCOUNTS = (Endpoint.LIST_RUNNING, Endpoint.CAPACITY)
+
+
 class Pauses:
     """Until when each account's calls are held back, after a 429."""
 
@@ -47,7 +52,7 @@ class Pauses:
 
     def remaining(self, request: Request, now: float) -> float:
         """Seconds the request has to wait. One that speaks for all accounts waits for every one of them."""
-        everyone = request.endpoint is Endpoint.LIST_RUNNING
+        everyone = request.endpoint in _OF_ALL_ACCOUNTS
         instants = self._until.values() if everyone else [self._until.get(request.email, now)]
         return max(0.0, max(instants, default=now) - now)
 
@@ -104,7 +109,7 @@ class Calls:
         return response
 
     def _paused(self, request: Request, response: Response) -> KlingMotionError:
-        error = replies.status_error(request, response, self.transport.utcnow())
+        error = status_error(request, response, self.transport.utcnow())
         asked = error.retry_after if isinstance(error, RateLimitError) else None
         pause = min(UNTOLD_PAUSE if asked is None else asked, LONGEST_PAUSE)
         self.pauses.note(request.email, self.transport.now() + pause)

@@ -15,7 +15,8 @@ from klingmotion.errors import (
     TaskTimeoutError,
 )
 from klingmotion.models import Json, Motion, Task
-from klingmotion.replies import Match, is_passing
+from klingmotion.refusals import is_passing
+from klingmotion.replies import Match
 from klingmotion.requests import MAX_PAGE_SIZE
 from klingmotion.retry import PollPolicy, poll
 

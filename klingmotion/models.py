@@ -292,6 +292,20 @@ class RunningTask:
 
 
 @frozen(kw_only=True)
+class Capacity:
+    """How many tasks one linked account may run, and runs, as GET /scheduler/available tells it."""
+
+    email: str | None = None
+    #: Most tasks at once.
+    max_jobs: int | None = None
+    #: Tasks that run now, those of other clients included.
+    executing: int | None = None
+    #: Slots that are free.
+    available: int | None = None
+    extra: Mapping[str, Json] = _extra()
+
+
+@frozen(kw_only=True)
 class UploadProgress:
     """How far an upload has come, in bytes. A retry starts again at 0 with the next `attempt`."""
 

@@ -33,6 +33,7 @@ class Endpoint(StrEnum):
     LIST_TASKS = "list of tasks"
     LIST_RUNNING = "list of running tasks"
     UNTRACK_TASK = "end of tracking a task"
+    CAPACITY = "list of free slots"
 
 
 @frozen(kw_only=True)
@@ -191,6 +192,11 @@ def list_tasks(
 def list_running() -> Request:
     """GET /scheduler (section 2.9): what the API tracks now, for all linked accounts."""
     return Request(endpoint=Endpoint.LIST_RUNNING, method="GET", path="/scheduler")
+
+
+def capacity() -> Request:
+    """GET /scheduler/available (section 2.9): the slots of all linked accounts."""
+    return Request(endpoint=Endpoint.CAPACITY, method="GET", path="/scheduler/available")
 
 
 def untrack_task(task_id: int, *, email: str | None = None) -> Request:

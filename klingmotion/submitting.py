@@ -24,6 +24,7 @@ from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.reconciliation import Search
 from klingmotion.refs import TaskRef
+from klingmotion.refusals import is_unclear
 from klingmotion.replies import NoTask
 from klingmotion.requests import Request
 
@@ -66,7 +67,7 @@ class Submitter:
         try:
             return await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
         except KlingMotionError as error:
-            if not replies.is_unclear(error):
+            if not is_unclear(error):
                 raise
             return await self._search(post, error, deadline)
 

@@ -15,8 +15,8 @@ from typing import BinaryIO, Protocol
 
 from attrs import field, frozen
 
-from klingmotion.replies import Response
 from klingmotion.requests import Request
+from klingmotion.responses import Response
 
 
 class ByteSource(Protocol):

@@ -10,7 +10,7 @@ from klingmotion.errors import APIResponseError, KlingMotionError
 from klingmotion.media import Media
 from klingmotion.models import Asset, UploadProgress
 from klingmotion.progress import Teller
-from klingmotion.replies import is_passing
+from klingmotion.refusals import is_passing
 
 OnUpload = Callable[[UploadProgress], object]
 

@@ -25,7 +25,7 @@ from klingmotion.eta import Eta
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
-from klingmotion.replies import is_passing
+from klingmotion.refusals import is_passing
 from klingmotion.retry import PollPolicy, poll
 from klingmotion.roster import Member, Roster
 from klingmotion.submitting import failure_text

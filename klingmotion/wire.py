@@ -9,7 +9,7 @@ import attrs
 
 from klingmotion.converter import kind_of, structure, unstructure, wire_name
 from klingmotion.errors import APIResponseError
-from klingmotion.models import Asset, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
+from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
 from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.
@@ -175,7 +175,7 @@ def _leftover(file: MediaFile, *used: str) -> dict[str, Json]:
 
 
 def spell(
-    value: Task | Motion | Asset | Deletion | RunningTask,
+    value: Task | Motion | Asset | Deletion | RunningTask | Capacity,
 ) -> dict[str, Json]:
     """The JSON of a value, in the API's names; reading it back gives the value again."""
     if isinstance(value, Motion):

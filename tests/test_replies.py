@@ -38,7 +38,9 @@ from klingmotion.errors import (
 )
 from klingmotion.models import Json, Task, Work
 from klingmotion.refs import TaskRef
-from klingmotion.replies import Match, Response, is_passing, is_unclear, match, retry_after, status_error
+from klingmotion.refusals import is_passing, is_unclear, retry_after, status_error
+from klingmotion.replies import Match, match
+from klingmotion.responses import Response
 
 #: A loaded machine is no finding.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

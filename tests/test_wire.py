@@ -19,6 +19,7 @@ from klingmotion import replies, requests, wire
 from klingmotion.errors import APIResponseError, APIStatusError
 from klingmotion.models import (
     Asset,
+    Capacity,
     Deletion,
     Json,
     Limitation,
@@ -37,8 +38,8 @@ from klingmotion.models import (
     WorkComment,
 )
 from klingmotion.refs import TaskRef
-from klingmotion.replies import Response
 from klingmotion.requests import Request
+from klingmotion.responses import Response
 
 #: A loaded machine is no finding.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -228,6 +229,7 @@ JANUARY: dict[str, Json] = {
 UPLOADED: dict[str, Json] = {
     "status": 1, "message": "done", "fileName": "a1.mp4", "resourceUrl": VIDEO, "coverUrl": COVER, "url": COVER,
 }  # fmt: skip
+FREE: dict[str, Json] = {"email": "performer@example.com", "maxJobs": 5, "executing": 1, "available": 4}
 RUNNING: dict[str, Json] = {
     "id": FAR,
     "email": "performer@example.com",
@@ -248,6 +250,7 @@ READERS: dict[str, tuple[Json, Reader]] = {
     "motions": ([OCTOBER, JANUARY], lambda body: [wire.motion(entry) for entry in replies.entries(body)]),
     "asset": (UPLOADED, replies.asset),
     "running": ([RUNNING], replies.running),
+    "capacity": ({"executing": [RUNNING], "available": [FREE]}, replies.capacity),
     "deletion": (DELETED, replies.deletion),
 }
 
@@ -281,9 +284,10 @@ BY_ENDPOINT: dict[str, tuple[Request, Reader, type]] = {
     "list_running": (requests.list_running(), replies.running, tuple),
     "upload_asset": (requests.upload_asset("video/mp4"), replies.asset, Asset),
     "delete_task": (requests.delete_task(FAR), replies.deletion, Deletion),
+    "capacity": (requests.capacity(), replies.capacity, tuple),
 }
 #: Endpoints of the API whose good answers this client has no reader for.
-UNREAD = {"capacity", "get_account", "list_accounts", "list_uploaded"}
+UNREAD = {"get_account", "list_accounts", "list_uploaded"}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
@@ -1046,13 +1050,18 @@ def test_an_asset_that_is_spelled_and_read_is_the_same(asset: Asset) -> None:
 
 
 @UNHURRIED
-@given(deletion=values(Deletion, deleted=st.integers(), work_ids=several(st.integers())), running=values(RunningTask))
-def test_deletions_and_running_tasks_that_are_spelled_and_read_are_the_same(
-    deletion: Deletion, running: RunningTask
+@given(
+    deletion=values(Deletion, deleted=st.integers(), work_ids=several(st.integers())),
+    running=values(RunningTask),
+    free=values(Capacity),
+)
+def test_small_answers_that_are_spelled_and_read_are_the_same(
+    deletion: Deletion, running: RunningTask, free: Capacity
 ) -> None:
-    """The same for the two small answers."""
+    """The same for deletions, running tasks and slots."""
     assert replies.deletion(json.loads(json.dumps(wire.spell(deletion)))) == deletion
     assert replies.running([json.loads(json.dumps(wire.spell(running)))]) == (running,)
+    assert replies.capacity({"available": [json.loads(json.dumps(wire.spell(free)))]}) == (free,)
 
 
 def test_an_unknown_null_survives() -> None:

@@ -18,11 +18,12 @@ from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.files import save, show_file
 from klingmotion.cli.outcome import ExitCode
-from klingmotion.cli.sessions import INVENTED, account, check, opened
+from klingmotion.cli.sessions import INVENTED, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT
 from klingmotion.errors import APITimeoutError
+from klingmotion.media import examine_as
 from klingmotion.models import Asset
 from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
@@ -148,7 +149,7 @@ async def _extract(
 
 async def upload(session: MotionSession, clip: Path, track: Track) -> Asset:
     """Upload a clip and follow it."""
-    await check(clip, "video")
+    await examine_as("video", clip)
     asset = await session.upload_asset(clip, on_progress=track.uploading)
     track.uploaded(asset)
     return asset
@@ -164,7 +165,7 @@ def coming_ref(asset: Asset, email: str | None) -> TaskRef:
 async def _cover(session: MotionSession, order: Order) -> Asset | None:
     if order.cover is None:
         return None
-    await check(order.cover, "image")
+    await examine_as("image", order.cover)
     return await session.upload_asset(order.cover)
 
 

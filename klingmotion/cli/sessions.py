@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
-from klingmotion import media
-from klingmotion.errors import InvalidRequestError
 from klingmotion.retry import PollPolicy
 from klingmotion.session import MotionSession
 
@@ -41,14 +38,3 @@ async def opened(email: str | None, *, emulated: bool = False) -> AsyncIterator[
 def account(email: str | None) -> str | None:
     """The linked account a session with this option uses."""
     return email or os.environ.get("USEAPI_EMAIL") or None
-
-
-async def check(file: Path, kind: str) -> None:
-    """Refuse a file that is not a usable video or image before anything is sent.
-
-    Raises:
-        InvalidRequestError: It is not.
-    """
-    found = await media.examine(file)
-    if not found.content_type.startswith(f"{kind}/"):
-        raise InvalidRequestError(f"{found.name} is {found.content_type}; a file of type {kind} is needed here")

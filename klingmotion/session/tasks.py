@@ -8,7 +8,7 @@ from klingmotion import replies, requests
 from klingmotion.engine import TIMEOUT, OnTask, TaskLike, known_id
 from klingmotion.errors import NotFoundError
 from klingmotion.models import Deletion, Task
-from klingmotion.replies import is_passing
+from klingmotion.refusals import is_passing
 from klingmotion.retry import PollPolicy
 from klingmotion.session.core import SessionCore
 from klingmotion.waiting import OnCancel, checked_on_cancel

@@ -1,0 +1,40 @@
+"""A whole answer of the server, and the JSON in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from klingmotion.errors import BODY_LIMIT
+from klingmotion.models import Json
+
+
+@frozen(kw_only=True)
+class Response:
+    """A whole HTTP response. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body for an error: decoded as well as possible, cut at `BODY_LIMIT` characters."""
+        return self.body[: 4 * BODY_LIMIT].decode("utf-8", "replace")[:BODY_LIMIT]
+
+
+def parse(body: bytes) -> Json:
+    """The JSON of a body.
+
+    Raises:
+        ValueError: It is none; NaN and Infinity are not JSON either.
+        RecursionError: It is nested too deeply.
+    """
+    value: Json = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
