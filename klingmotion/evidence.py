@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task
 from klingmotion.refs import TaskRef
-from klingmotion.wire import input_url
+from klingmotion.wire import input_urls
 
 #: How far the server's clock may be off.
 CLOCK_SKEW = timedelta(minutes=10)
@@ -117,19 +117,26 @@ class Evidence:
         return theirs is None or ours is None or theirs.strip().lower() == ours.strip().lower()
 
     def _alike(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> tuple[int, ...]:
-        """Ids of extractions of our video since we sent it, without those another submit has a mark on."""
-        if self.ref.resource_url is None:
+        """Ids of tasks made of our inputs since we sent them, without those another submit has a mark on."""
+        if self.ref.resource_url is None and self.ref.image_url is None:
             return ()
         fitting = {task.id for task in tasks if self._fits(task)}
         return tuple(sorted(fitting - self._others - strangers))
 
     def _fits(self, task: Task) -> bool:
-        kind = task.type or (task.info.type if task.info else None)
-        if kind not in (None, EXTRACTION_TYPE) or input_url(task.info) != self.ref.resource_url:
+        if not self._is_made_of_ours(task):
             return False
         if task.created_at is None or self.ref.sent_at is None:
             return True
         return since(self.ref.sent_at) <= task.created_at <= until(self.ref.sent_at)
+
+    def _is_made_of_ours(self, task: Task) -> bool:
+        kind = task.type or (task.info.type if task.info else None)
+        urls = input_urls(task.info)
+        if self.ref.image_url is None:
+            return kind in (None, EXTRACTION_TYPE) and urls[:1] == (self.ref.resource_url,)
+        # How the inputs of a video task are ordered is not documented, nor what its type is called.
+        return kind != EXTRACTION_TYPE and {self.ref.image_url, self.ref.resource_url} - {None} <= set(urls)
 
 
 def until(sent_at: datetime) -> datetime:

@@ -31,8 +31,8 @@ class KnownTasks:
     """What a session remembers of tasks. Times are on the transport's monotonic clock."""
 
     _met: dict[int, Acquaintance]
-    #: Submits under way, by video: while there are two of one video, a task of it may be either's.
-    under_way: Counter[str | None] = field(factory=Counter)
+    #: Submits under way, by what they were made of: while there are two of the same, a task of it may be either's.
+    _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
     #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
     listed: bool = False
 
@@ -56,12 +56,17 @@ class KnownTasks:
     @contextmanager
     def submitting(self, ref: TaskRef) -> Iterator[None]:
         """Count a submit as under way, until it is known what became of it."""
-        self.under_way[ref.resource_url] += 1
+        inputs = ref.resource_url, ref.image_url
+        self._under_way[inputs] += 1
         try:
             yield
         finally:
-            self.under_way[ref.resource_url] -= 1
-            self.under_way += Counter()  # forgets what has come down to nothing
+            self._under_way[inputs] -= 1
+            self._under_way += Counter()  # forgets what has come down to nothing
+
+    def is_alone(self, ref: TaskRef) -> bool:
+        """Whether no other submit of the same inputs is under way in this session."""
+        return self._under_way[ref.resource_url, ref.image_url] <= 1
 
     def submitted_at(self, task_id: int) -> float | None:
         """When this session submitted it, if it did."""

@@ -27,8 +27,11 @@ _LAST_ROUNDS = 4
 class Search:
     """Looks for one task until it is found or the settle window has passed and two more readings agree.
 
-    `sent` is the instant of the submit on the transport's clock; `patience` is how long unreadable lists are tried
-    again after the window.
+    Args:
+        sent: The instant of the submit on the transport's clock.
+        settle: How long after it a task may still turn up.
+        patience: How long from now lists that settle nothing are read again: unreadable ones, or if `insist`, all
+            that do not prove the task absent.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class Search:
         ref: TaskRef,
         *,
         sent: float,
-        deadline: float | None,
+        settle: float,
+        deadline: float | None = None,
         patience: float = 0.0,
+        insist: bool = False,
     ) -> None:
         self._calls = calls
         self._known = known
@@ -49,7 +54,9 @@ class Search:
         self._evidence = Evidence(ref)
         start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
         self._history = History(self._read, email=ref.email, start=start, end=end)
-        self._settled = sent + calls.policy.settle
+        self._settle = settle
+        self._settled = sent + settle
+        self._insist = insist
         self._patience_ends = calls.transport.now() + patience
         self._rounds = 0
         self._rounds_after = 0
@@ -75,7 +82,9 @@ class Search:
         marked = self._evidence.marked(running or ())
         listing = None if marked else await self._listing(settled=settled)
         strangers = self._known.strangers_to(self._ref, self._sent)
-        verdict = self._evidence.add(running, listing, strangers=strangers, alone=self._is_alone(), settled=settled)
+        verdict = self._evidence.add(
+            running, listing, strangers=strangers, alone=self._known.is_alone(self._ref), settled=settled
+        )
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
@@ -84,10 +93,6 @@ class Search:
             self._known.submitted(attrs.evolve(self._ref, task_id=verdict.task_id), self._sent)
         return verdict
 
-    def _is_alone(self) -> bool:
-        """Whether no other submit of the same video is under way in this session."""
-        return self._known.under_way[self._ref.resource_url] <= 1
-
     def _is_over(self) -> bool:
         now = self._calls.transport.now()
         if self._calls.closed or (self._deadline is not None and now >= self._deadline):
@@ -95,20 +100,24 @@ class Search:
         unconfirmed = len(self._evidence.candidates) == 1 and not self._evidence.is_confirmed
         if unconfirmed and self._rounds_after < _LAST_ROUNDS:
             return False  # it showed only just now and wants a second reading
+        if self._insist and not (self._evidence.absent and self._known.listed):
+            return self._rounds_after >= 2 and now >= self._patience_ends
         return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
 
     def _last_word(self) -> Verdict:
         absent = self._evidence.absent and self._known.listed
-        certain = self._evidence.is_confirmed and self._is_alone()  # the marks could not be read all the time
+        certain = self._evidence.is_confirmed and self._known.is_alone(
+            self._ref
+        )  # the marks could not be read all the time
         return Verdict(self._evidence.candidates, absent=absent, unconfirmed=not certain)
 
     def _interval(self) -> float:
         """Doubling from a sixtieth of the window to a sixth, with a reading right at its end."""
-        settle = self._calls.policy.settle
         transport = self._calls.transport
-        wait = min(settle / 60 * 2.0 ** min(self._rounds - 1, 30), settle / 6)
+        wait = min(self._settle / 60 * 2.0 ** min(self._rounds - 1, 30), self._settle / 6)
         left = self._settled - transport.now()
-        wait = min(wait, left) if left > 0 else settle / 60
+        # After the window two readings follow at once; whoever insists on more goes on at a slow pace.
+        wait = min(wait, left) if left > 0 else (self._settle / 60 if self._rounds_after < _LAST_ROUNDS else wait)
         wait = max(wait, self._calls.pauses.remaining(requests.list_running(), transport.now()))
         return self._calls.within(wait, self._deadline)
 

@@ -27,8 +27,10 @@ class TaskRef:
     email: str | None = None
     #: The mark the submit carried.
     reply_ref: str | None = None
-    #: The video the task was asked to extract the motion from.
+    #: The video the task was asked to take the motion from.
     resource_url: str | None = None
+    #: The image a video was asked for with; `None` for an extraction.
+    image_url: str | None = None
     #: When the submit was sent, by the local clock; aware.
     sent_at: datetime | None = field(default=None)
 
@@ -39,7 +41,7 @@ class TaskRef:
 
     def __str__(self) -> str:
         known: dict[str, int | str] = {"klingmotion": _REF_VERSION}
-        for name in ("task_id", "email", "reply_ref", "resource_url"):
+        for name in ("task_id", "email", "reply_ref", "resource_url", "image_url"):
             if (value := getattr(self, name)) is not None:
                 known[name] = value
         if self.sent_at is not None:
@@ -73,6 +75,7 @@ class TaskRef:
             email=_ref_text(known, "email"),
             reply_ref=_ref_text(known, "reply_ref"),
             resource_url=_ref_text(known, "resource_url"),
+            image_url=_ref_text(known, "image_url"),
             sent_at=_ref_time(_ref_text(known, "sent_at")),
         )
 

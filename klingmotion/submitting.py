@@ -7,6 +7,7 @@ task is looked for instead.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 import attrs
 
@@ -52,45 +53,78 @@ class Submitter:
         """
         post = _Post(self._calls, request, ref, deadline)
         with self._known.submitting(ref):
-            answer = await self._post(post, deadline)
-            if isinstance(answer, Task):
-                self._known.submitted(answer.ref, post.sent)
-        if isinstance(answer, NoTask):
-            text = f"{request.work}: the answer holds no task id; the server says: {answer.said}"
-            failure = APIResponseError(text, status=200, body=answer.body, path="$.task.id")
-            failure.ref = post.ref
-            raise failure
-        logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
-        return _unless_failed(answer)
+            try:
+                answer = await self._send(post, again=_was_not_seen)
+            except KlingMotionError as error:
+                if not is_unclear(error):
+                    raise
+                answer = await self._search(post, error, deadline)
+        return _taken(post, answer)
 
-    async def _post(self, post: _Post, deadline: float | None) -> Task | NoTask:
-        try:
-            return await self._calls.retried(post.send, again=_was_not_seen, deadline=deadline)
-        except KlingMotionError as error:
-            if not is_unclear(error):
-                raise
-            return await self._search(post, error, deadline)
+    async def submit_once(self, request: Request, ref: TaskRef, *, deadline: float) -> Task | None:
+        """Send one submit, again only while no connection opens; `None` if it is unclear what came of it.
+
+        Raises:
+            TaskFailedError: It was accepted and is over already, without success.
+            KlingMotionError: It was not accepted.
+        """
+        post = _Post(self._calls, request, ref, deadline)
+        with self._known.submitting(ref):
+            try:
+                answer = await self._send(post, again=_did_not_open)
+            except KlingMotionError as error:
+                if not is_unclear(error):
+                    raise
+                _note_unclear(error, ref)
+                return None
+        return _taken(post, answer)
+
+    async def _send(self, post: _Post, *, again: Callable[[KlingMotionError], bool]) -> Task | NoTask:
+        answer = await self._calls.retried(post.send, again=again, deadline=post.deadline)
+        if isinstance(answer, Task):
+            self._known.submitted(answer.ref, post.sent)
+            logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
+        return answer
 
     async def _search(self, post: _Post, cause: KlingMotionError, deadline: float | None) -> Task:
-        logger.warning("the outcome of a submit is unclear: %s", cause, extra={"reply_ref": post.ref.reply_ref})
-        search = Search(self._calls, self._known, post.ref, sent=post.sent, deadline=deadline)
+        _note_unclear(cause, post.ref)
+        settle = self._calls.policy.settle
+        search = Search(self._calls, self._known, post.ref, sent=post.sent, settle=settle, deadline=deadline)
         try:
             return await search.find()
         except SubmitUncertainError as error:
             error.last_error = cause
             raise error from cause
 
-    async def resolve(self, ref: TaskRef, *, deadline: float | None = None) -> Task:
+    async def resolve(
+        self,
+        ref: TaskRef,
+        *,
+        deadline: float | None = None,
+        settle: float | None = None,
+        patience: float | None = None,
+        insist: bool = False,
+    ) -> Task:
         """Look again for the task of a submit that was unclear, in this process or an earlier one.
+
+        `settle`, `patience` and `insist` are those of `Search`; the policy's `settle` stands for what is not given.
 
         Raises:
             SubmitUncertainError: It is still not there, or several tasks may be it.
         """
         transport = self._calls.transport
-        age = (transport.utcnow() - ref.sent_at).total_seconds() if ref.sent_at else self._calls.policy.settle
-        sent = transport.now() - max(0.0, age)
-        patience = self._calls.policy.settle
-        search = Search(self._calls, self._known, ref, sent=sent, deadline=deadline, patience=patience)
+        settle = self._calls.policy.settle if settle is None else settle
+        age = (transport.utcnow() - ref.sent_at).total_seconds() if ref.sent_at else settle
+        search = Search(
+            self._calls,
+            self._known,
+            ref,
+            sent=transport.now() - max(0.0, age),
+            settle=settle,
+            deadline=deadline,
+            patience=settle if patience is None else patience,
+            insist=insist,
+        )
         with self._known.submitting(ref):
             return await search.find()
 
@@ -100,8 +134,8 @@ class _Post:
 
     def __init__(self, calls: Calls, request: Request, ref: TaskRef, deadline: float | None) -> None:
         self._calls = calls
-        self._request = request
-        self._deadline = deadline
+        self.request = request
+        self.deadline = deadline
         self.ref = ref
         self.sent = calls.transport.now()
 
@@ -111,18 +145,32 @@ class _Post:
         self.sent = transport.now()
         self.ref = attrs.evolve(self.ref, sent_at=transport.utcnow())
         reader = replies.submitted(self.ref)
-        return await self._calls.once(self._request, reader, deadline=self._deadline, limit=SUBMIT_LIMIT)
+        return await self._calls.once(self.request, reader, deadline=self.deadline, limit=SUBMIT_LIMIT)
 
 
 def _was_not_seen(error: KlingMotionError) -> bool:
     """Whether the server certainly did nothing, so that sending again cannot pay twice."""
-    return isinstance(error, RateLimitError) or (isinstance(error, APIConnectionError) and not error.sent)
+    return isinstance(error, RateLimitError) or _did_not_open(error)
 
 
-def _unless_failed(task: Task) -> Task:
-    if task.is_final and not task.succeeded:
-        raise TaskFailedError(failure_text(task), ref=task.ref, task=task)
-    return task
+def _did_not_open(error: KlingMotionError) -> bool:
+    return isinstance(error, APIConnectionError) and not error.sent
+
+
+def _note_unclear(error: KlingMotionError, ref: TaskRef) -> None:
+    logger.warning("the outcome of a submit is unclear: %s", error, extra={"reply_ref": ref.reply_ref})
+
+
+def _taken(post: _Post, answer: Task | NoTask) -> Task:
+    """The task, unless it is over already; a well-formed answer that names none means there is none to look for."""
+    if isinstance(answer, NoTask):
+        text = f"{post.request.work}: the answer holds no task id; the server says: {answer.said}"
+        failure = APIResponseError(text, status=200, body=answer.body, path="$.task.id")
+        failure.ref = post.ref
+        raise failure
+    if answer.is_final and not answer.succeeded:
+        raise TaskFailedError(failure_text(answer), ref=answer.ref, task=answer)
+    return answer
 
 
 def failure_text(task: Task) -> str:

@@ -93,13 +93,13 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
         )
     if flat.get("status_final") is None and read.status_name in ("succeed", "failed"):
         read = attrs.evolve(read, is_final=True)
-    known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or input_url(read.info))
+    known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or next(iter(input_urls(read.info)), None))
     return attrs.evolve(read, ref=known)
 
 
-def input_url(info: TaskInfo | None) -> str | None:
-    """The video a task was made for."""
-    return next((given.url for given in info.inputs if given.url), None) if info is not None else None
+def input_urls(info: TaskInfo | None) -> tuple[str, ...]:
+    """What a task was made of; of an extraction, the video comes first."""
+    return tuple(given.url for given in info.inputs if given.url) if info is not None else ()
 
 
 def _flatten(reply: dict[str, Json], path: str) -> tuple[dict[str, Json], dict[str, str]]:

@@ -426,3 +426,26 @@ def test_a_task_is_remembered_as_long_as_it_may_look_like_a_new_one() -> None:
     evidence, strangers = Evidence(REF), later(known, sent).strangers_to(REF, sent)
     for _ in range(2):
         assert evidence.add((), listing(looks_young), strangers=strangers, settled=True) is None
+
+
+# --- Videos ---------------------------------------------------------------------------------------------------------
+
+IMAGE = "https://cdn.example.test/in/me.png"
+
+
+@pytest.mark.parametrize(
+    ("kind", "urls", "fits"),
+    [
+        ("some_video_type", (VIDEO, IMAGE), True),
+        ("some_video_type", (IMAGE, VIDEO), True),
+        (None, (IMAGE, VIDEO, "https://cdn.example.test/in/more.png"), True),
+        ("some_video_type", (VIDEO,), False),
+        ("some_video_type", (IMAGE,), False),
+        (EXTRACTION_TYPE, (VIDEO, IMAGE), False),
+    ],
+)
+def test_a_video_is_known_by_all_its_inputs(kind: str | None, urls: tuple[str, ...], fits: bool) -> None:
+    """In any order, and never mistaken for the extraction of the same motion."""
+    evidence = Evidence(attrs.evolve(REF, image_url=IMAGE))
+    made = listed(type=kind, info=TaskInfo(inputs=tuple(TaskInput(url=url) for url in urls)))
+    assert readings(evidence, listing(made), listing(made))[-1] == (Verdict((17,)) if fits else None)

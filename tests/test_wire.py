@@ -1012,7 +1012,11 @@ TASKS = values(
     extra=st.dictionaries(
         st.text(max_size=5).map("new{}".format), JSON_VALUES.filter(lambda value: value is not None), max_size=2
     ),
-).map(lambda found: attrs.evolve(found, ref=TaskRef(task_id=found.id, resource_url=wire.input_url(found.info))))
+).map(
+    lambda found: attrs.evolve(
+        found, ref=TaskRef(task_id=found.id, resource_url=next(iter(wire.input_urls(found.info)), None))
+    )
+)
 MOTIONS = values(
     Motion,
     video_url=URLS,
