@@ -48,8 +48,8 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: object, options: obje
 def spell_signature(
     _app: Sphinx, what: str, _name: str, obj: object, _options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None] | None:
-    """Show the defaults of an attrs class instead of the code that attrs writes; a protocol has no constructor."""
-    if what == "class" and getattr(obj, "_is_protocol", False):
+    """Show the defaults of an attrs class instead of attrs' code, and no constructor where users call none."""
+    if what == "class" and (getattr(obj, "_is_protocol", False) or obj is klingmotion.Batch):
         return "", None
     if signature is None:
         return None

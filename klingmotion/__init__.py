@@ -5,66 +5,80 @@ async with MotionSession() as session:
     files = await session.download_motion(motion, "out/")
 """
 
-from klingmotion.aiohttp_transport import AiohttpTransport
-from klingmotion.errors import (
-    AccountError,
-    APIConnectionError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    AssetNotFoundError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    DownloadError,
-    GoneError,
-    InsufficientCreditsError,
-    InternalServerError,
-    InvalidRequestError,
-    KlingMotionError,
-    ModerationError,
-    MotionNotListedError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RejectedInputError,
-    SubmitUncertainError,
-    SubscriptionError,
-    TaskError,
-    TaskFailedError,
-    TaskGoneError,
-    TaskTimeoutError,
-)
-from klingmotion.models import (
-    Asset,
-    Capacity,
-    Deletion,
-    DownloadProgress,
-    Json,
-    Limitation,
-    MediaFile,
-    Motion,
-    MotionFiles,
-    PointGrant,
-    RunningTask,
-    Task,
-    TaskArgument,
-    TaskInfo,
-    TaskInput,
-    Ticket,
-    UploadProgress,
-    UserPoints,
-    UserTickets,
-    Work,
-    WorkComment,
-)
-from klingmotion.refs import TaskRef
-from klingmotion.requests import Endpoint, Request
-from klingmotion.responses import Response
-from klingmotion.retry import PollPolicy, RetryPolicy
-from klingmotion.session import MotionSession
-from klingmotion.transport import ByteSource, Download, Transport
-from klingmotion.waiting import OnCancel
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from klingmotion.accounts import Account, AccountSession, Balance
+    from klingmotion.aiohttp_transport import AiohttpTransport
+    from klingmotion.assets import AssetDeletion, UploadedAsset
+    from klingmotion.batch.batch import Batch
+    from klingmotion.batch.outcome import Outcome
+    from klingmotion.batch.register import BatchTotals
+    from klingmotion.errors import (
+        AccountError,
+        APIConnectionError,
+        APIResponseError,
+        APIStatusError,
+        APITimeoutError,
+        AssetNotFoundError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        DownloadError,
+        EndpointUnavailableError,
+        GoneError,
+        InsufficientCreditsError,
+        InternalServerError,
+        InvalidRequestError,
+        JournalError,
+        KlingMotionError,
+        ModerationError,
+        MotionNotListedError,
+        NotFoundError,
+        PermissionDeniedError,
+        PersonNotFoundError,
+        RateLimitError,
+        RejectedInputError,
+        SubmitUncertainError,
+        SubscriptionError,
+        TaskError,
+        TaskFailedError,
+        TaskGoneError,
+        TaskTimeoutError,
+    )
+    from klingmotion.forms import VideoOptions
+    from klingmotion.models import (
+        Asset,
+        Capacity,
+        Deletion,
+        DownloadProgress,
+        Json,
+        Limitation,
+        MediaFile,
+        Motion,
+        MotionFiles,
+        PointGrant,
+        RunningTask,
+        Task,
+        TaskArgument,
+        TaskInfo,
+        TaskInput,
+        Ticket,
+        UploadProgress,
+        UserPoints,
+        UserTickets,
+        Work,
+        WorkComment,
+    )
+    from klingmotion.refs import TaskRef
+    from klingmotion.requests import Endpoint, Request
+    from klingmotion.responses import Response
+    from klingmotion.retry import PollPolicy, RetryPolicy
+    from klingmotion.session import MotionSession
+    from klingmotion.transport import ByteSource, Download, Transport
+    from klingmotion.videos import Video, VideoFile
+    from klingmotion.waiting import OnCancel
 
 __version__ = "0.1.0"
 
@@ -73,12 +87,18 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "Account",
     "AccountError",
+    "AccountSession",
     "AiohttpTransport",
     "Asset",
+    "AssetDeletion",
     "AssetNotFoundError",
     "AuthenticationError",
     "BadRequestError",
+    "Balance",
+    "Batch",
+    "BatchTotals",
     "ByteSource",
     "Capacity",
     "ConfigurationError",
@@ -87,10 +107,12 @@ __all__ = [
     "DownloadError",
     "DownloadProgress",
     "Endpoint",
+    "EndpointUnavailableError",
     "GoneError",
     "InsufficientCreditsError",
     "InternalServerError",
     "InvalidRequestError",
+    "JournalError",
     "Json",
     "KlingMotionError",
     "Limitation",
@@ -102,7 +124,9 @@ __all__ = [
     "MotionSession",
     "NotFoundError",
     "OnCancel",
+    "Outcome",
     "PermissionDeniedError",
+    "PersonNotFoundError",
     "PointGrant",
     "PollPolicy",
     "RateLimitError",
@@ -125,9 +149,125 @@ __all__ = [
     "Ticket",
     "Transport",
     "UploadProgress",
+    "UploadedAsset",
     "UserPoints",
     "UserTickets",
+    "Video",
+    "VideoFile",
+    "VideoOptions",
     "Work",
     "WorkComment",
     "__version__",
 ]
+
+#: Where the public names are. Each is imported when it is first asked for: whoever only catches an error, or has the
+#: pytest plugin installed, does not pay for aiohttp and for most of this package.
+_HOMES = {
+    name: home
+    for home, names in {
+        "accounts": (
+            "Account",
+            "AccountSession",
+            "Balance",
+        ),
+        "aiohttp_transport": ("AiohttpTransport",),
+        "assets": (
+            "AssetDeletion",
+            "UploadedAsset",
+        ),
+        "batch.batch": ("Batch",),
+        "batch.outcome": ("Outcome",),
+        "batch.register": ("BatchTotals",),
+        "errors": (
+            "AccountError",
+            "APIConnectionError",
+            "APIResponseError",
+            "APIStatusError",
+            "APITimeoutError",
+            "AssetNotFoundError",
+            "AuthenticationError",
+            "BadRequestError",
+            "ConfigurationError",
+            "DownloadError",
+            "EndpointUnavailableError",
+            "GoneError",
+            "InsufficientCreditsError",
+            "InternalServerError",
+            "InvalidRequestError",
+            "JournalError",
+            "KlingMotionError",
+            "ModerationError",
+            "MotionNotListedError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "PersonNotFoundError",
+            "RateLimitError",
+            "RejectedInputError",
+            "SubmitUncertainError",
+            "SubscriptionError",
+            "TaskError",
+            "TaskFailedError",
+            "TaskGoneError",
+            "TaskTimeoutError",
+        ),
+        "forms": ("VideoOptions",),
+        "models": (
+            "Asset",
+            "Capacity",
+            "Deletion",
+            "DownloadProgress",
+            "Json",
+            "Limitation",
+            "MediaFile",
+            "Motion",
+            "MotionFiles",
+            "PointGrant",
+            "RunningTask",
+            "Task",
+            "TaskArgument",
+            "TaskInfo",
+            "TaskInput",
+            "Ticket",
+            "UploadProgress",
+            "UserPoints",
+            "UserTickets",
+            "Work",
+            "WorkComment",
+        ),
+        "refs": ("TaskRef",),
+        "requests": (
+            "Endpoint",
+            "Request",
+        ),
+        "responses": ("Response",),
+        "retry": (
+            "PollPolicy",
+            "RetryPolicy",
+        ),
+        "session": ("MotionSession",),
+        "transport": (
+            "ByteSource",
+            "Download",
+            "Transport",
+        ),
+        "videos": (
+            "Video",
+            "VideoFile",
+        ),
+        "waiting": ("OnCancel",),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(f"klingmotion.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _HOMES.keys())

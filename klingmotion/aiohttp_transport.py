@@ -8,6 +8,7 @@ import random
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import aiohttp
@@ -101,8 +102,10 @@ class AiohttpTransport:
         ends = None if timeout is None else self.now() + timeout
         response = await self._exchange(request, url, timeout=timeout)
         for _ in range(_HOPS):
+            if not 300 <= response.status < 400 or request.method != "GET":
+                break
             location = response.headers.get("location")
-            if request.method != "GET" or not 300 <= response.status < 400 or not location:
+            if not location:
                 break
             target = _within(self._base_url, url, location)
             if target is None:
@@ -142,7 +145,7 @@ class AiohttpTransport:
         failure: KlingMotionError
         try:
             async with (
-                self._limited(None),
+                self._cut_on_close(None),
                 http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response,
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -183,26 +186,16 @@ class AiohttpTransport:
     async def _exchange(
         self, request: Request, url: URL, *, timeout: float | None, body: Body | None = None
     ) -> Response:
-        http = await self._http(fresh=request.fresh)
-        loop = asyncio.get_running_loop()
+        http = self._ready_http(fresh=request.fresh) or await self._http(fresh=request.fresh)
         failure: KlingMotionError
         try:
-            async with self._limited(timeout) as limit:
+            if body is None and http is not self._given:
+                # aiohttp's own limit costs half of asyncio's, and closing our own session cuts what is under way.
+                return await self._answer(http, request, url, None, _limits(timeout))
+            async with self._cut_on_close(timeout) as limit:
                 if body is not None:
-                    body.watch(limit, None if timeout is None else loop.time() + timeout)
-                async with http.request(
-                    request.method,
-                    url,
-                    json=request.json,
-                    data=None if body is None else body.pieces(),
-                    headers=self._headers(request, body),
-                    allow_redirects=False,
-                    raise_for_status=False,  # whatever a session of the caller's is set to
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                ) as response:
-                    content = await _whole(response)
-                    found = {name.lower(): value for name, value in response.headers.items()}
-                    return Response(status=response.status, headers=found, body=self._without_token(content))
+                    body.watch(limit, None if timeout is None else self.now() + timeout)
+                return await self._answer(http, request, url, body, _limits(None))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _translated(error, request.work, timeout)
         except RuntimeError as error:  # what aiohttp says when its session is closed meanwhile
@@ -212,8 +205,15 @@ class AiohttpTransport:
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
+    def _ready_http(self, *, fresh: bool) -> aiohttp.ClientSession | None:
+        """Our own session of this loop, if there is one: most requests need not wait for more."""
+        own = self._own
+        if self._given is not None or own is None or own.loop is not asyncio.get_running_loop():
+            return None
+        return own.fresh if fresh else own.kept
+
     @contextlib.asynccontextmanager
-    async def _limited(self, timeout: float | None) -> AsyncIterator[asyncio.Timeout]:
+    async def _cut_on_close(self, timeout: float | None) -> AsyncIterator[asyncio.Timeout]:
         """A time limit that `close` can bring forward."""
         async with asyncio.timeout(timeout) as limit:
             self._limits.add(limit)
@@ -221,6 +221,27 @@ class AiohttpTransport:
                 yield limit
             finally:
                 self._limits.discard(limit)
+
+    async def _answer(
+        self,
+        http: aiohttp.ClientSession,
+        request: Request,
+        url: URL,
+        body: Body | None,
+        limits: aiohttp.ClientTimeout,
+    ) -> Response:
+        async with http.request(
+            request.method,
+            url,
+            json=request.json,
+            data=None if body is None else body.pieces(),
+            headers=self._headers(request, body),
+            allow_redirects=False,
+            raise_for_status=False,  # whatever a session of the caller's is set to
+            timeout=limits,
+        ) as response:
+            content = await _whole(response)
+        return Response(status=response.status, headers=response.headers, body=self._without_token(content))
 
     def _headers(self, request: Request, body: Body | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
@@ -233,6 +254,11 @@ class AiohttpTransport:
     def _without_token(self, content: bytes) -> bytes:
         """A server that echoes the token must not get it into an error or a log."""
         return content.replace(self._token.reveal().encode(), b"***")
+
+
+@lru_cache(maxsize=16)
+def _limits(total: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT)
 
 
 def _finish(wake: asyncio.Future[None]) -> None:
@@ -269,6 +295,9 @@ def _within(base_url: str, url: URL, location: str) -> URL | None:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in response.headers:
+        return await response.read()
     pieces = []
     left = ANSWER_LIMIT
     async for piece in response.content.iter_any():

@@ -52,6 +52,8 @@ class Pauses:
 
     def remaining(self, request: Request, now: float) -> float:
         """Seconds the request has to wait. One that speaks for all accounts waits for every one of them."""
+        if not self._until:
+            return 0.0
         everyone = request.endpoint in _OF_ALL_ACCOUNTS
         instants = self._until.values() if everyone else [self._until.get(request.email, now)]
         return max(0.0, max(instants, default=now) - now)
@@ -67,6 +69,8 @@ class Calls:
         self.closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_close: set[asyncio.Future[None]] = set()
+        #: Called when the session is closed, to wake sleepers that are not known here.
+        self.rouse_others: Callable[[], None] = lambda: None
         self._background: set[asyncio.Task[None]] = set()
         #: Room for a few transfers at once.
         self.transfers = asyncio.Semaphore(TRANSFERS)
@@ -213,6 +217,7 @@ class Calls:
             for wake in self._on_close:
                 if not wake.done():
                     wake.set_result(None)
+            self.rouse_others()
             background = list(self._background)
             for task in background:
                 task.cancel()

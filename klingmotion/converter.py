@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -34,6 +34,9 @@ NAMES = {
     "status_name": "status_name",
     "status_final": "status_final",
     "MediaFile.url": "resource",
+    "AccountSession.expire_time": "ExpireTime",
+    "AccountSession.expire_time_utc": "ExpireTimeUTC",
+    "asset_ids": "ids",
     "bvh_binary": "bvh_binary",
     "output_binary": "output_binary",
 }
@@ -121,35 +124,67 @@ _PRIMITIVES: dict[Any, Hook] = {
 }
 
 
+def _text_or_null(value: Any, _: Any) -> str | None:
+    return value if value is None or type(value) is str else _PRIMITIVES[str](value, _)
+
+
+def _flag_or_null(value: Any, _: Any) -> bool | None:
+    return value if value is None or type(value) is bool else _PRIMITIVES[bool](value, _)
+
+
+def _whole_or_null(value: Any, _: Any) -> int | None:
+    return value if value is None or type(value) is int else _whole(value, _)
+
+
+#: The commonest hooks, with null let through.
+_OR_NULL: dict[Hook, Hook] = {
+    _PRIMITIVES[str]: _text_or_null,
+    _PRIMITIVES[bool]: _flag_or_null,
+    _whole: _whole_or_null,
+    _id: lambda value, kind: value if value is None or type(value) is int else _id(value, kind),
+}
+
+
 # --- Classes --------------------------------------------------------------------------------------------------------
 
 
 def _field_hook(converter: Converter, attribute: attrs.Attribute[Any], hint: Any) -> Hook:
     """How one attribute is read; null reads as the attribute's default."""
+    if _is_json(hint):
+        return lambda value, _: value
+    hook = _value_hook(converter, attribute, hint)
+    if isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]  # attrs types Factory as a function
+        make = attribute.default.factory  # type: ignore[union-attr]  # a Factory after the check above
+        return lambda value, kind: make() if value is None else hook(value, kind)
+    default = None if attribute.default is attrs.NOTHING else attribute.default
+    if default is None and hook in _OR_NULL:  # one call instead of two: most fields are of these
+        return _OR_NULL[hook]
+    return lambda value, kind: default if value is None else hook(value, kind)
+
+
+def _value_hook(converter: Converter, attribute: attrs.Attribute[Any], hint: Any) -> Hook:
+    """How a value other than null is read."""
     members = [member for member in get_args(hint) if member is not NoneType]
     inner = hint
     if NoneType in get_args(hint):
         inner = members[0] if len(members) == 1 else int | float
-    hook: Hook
-    if _is_json(hint):
-        return lambda value, _: value
     if attribute.name == "duration":
-        hook = _seconds
-    elif inner is int and (attribute.name == "id" or attribute.name.endswith("_id")):
-        hook = _id
-    elif inner in _PRIMITIVES:
-        hook = _PRIMITIVES[inner]
-    elif get_origin(inner) is tuple:
-        hook = _array(converter, members[0], ids=attribute.name.endswith("_ids"))
-    elif get_origin(inner) is Mapping:
-        hook = partial(_strict, dict, "an object")
-    else:
-        hook = lambda value, _: converter.structure(value, inner)  # noqa: E731  # bound late: classes may nest
+        return _seconds
+    if inner is int and (attribute.name == "id" or attribute.name.endswith("_id")):
+        return _id
+    if inner in _PRIMITIVES:
+        return _PRIMITIVES[inner]
+    if get_origin(inner) is tuple:
+        return _array(converter, members[0], ids=attribute.name.endswith("_ids"))
+    if get_origin(inner) is Mapping:
+        return partial(_strict, dict, "an object")
+    return _nested(converter, inner)
 
-    def read(value: Any, kind: Any) -> Any:
-        return _default(attribute) if value is None else hook(value, kind)
 
-    return read
+def _nested(converter: Converter, cls: Any) -> Hook:
+    """How a class is read. Its hook is looked up once, at first use: classes may nest."""
+    find = lru_cache(maxsize=1)(partial(converter.get_structure_hook, cls))
+    return lambda value, _: find()(value, cls)
 
 
 def _is_json(hint: Any) -> bool:
@@ -157,20 +192,20 @@ def _is_json(hint: Any) -> bool:
     return dict in {get_origin(member) for member in get_args(hint)}
 
 
-def _default(attribute: attrs.Attribute[Any]) -> Any:
-    if isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]  # attrs types Factory as a function
-        return attribute.default.factory()  # type: ignore[union-attr]  # a Factory after the check above
-    return None if attribute.default is attrs.NOTHING else attribute.default
-
-
 def _array(converter: Converter, member: Any, *, ids: bool) -> Hook:
+    one = _nested(converter, member)
+    is_json = _is_json(member)
+
     def read(value: Any, _: Any) -> tuple[Any, ...]:
         items = _strict(list, "an array", value, _)
-        if _is_json(member):
+        if is_json:
             return tuple(items)
         if ids:
             return tuple(_id(item, _) for item in items)
-        return tuple(converter.structure(items, list[member]))
+        try:
+            return tuple([one(item, member) for item in items])
+        except (ClassValidationError, IterableValidationError, _WrongTypeError):
+            return tuple(converter.structure(items, list[member]))  # fails too, and says at which place
 
     return read
 
@@ -190,6 +225,8 @@ def _structure_factory(cls: Any, converter: Converter) -> Hook:
 
     def structure(value: Any, kind: Any) -> Any:
         _strict(dict, "an object", value, kind)
+        if value.keys() <= known:
+            return fill(value, kind)
         return fill({**value, _EXTRA: {key: value[key] for key in value.keys() - known}}, kind)
 
     return structure

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import attrs
 
-from klingmotion import listing, requests
+from klingmotion import listing, replies, requests
 from klingmotion.calls import Calls
 from klingmotion.downloads import Downloads
 from klingmotion.errors import InvalidRequestError
@@ -42,6 +44,7 @@ class Engine:
         self.known = KnownTasks.none()
         self.submitter = Submitter(self.calls, self.known)
         self.roster = Roster(self.calls)
+        self.calls.rouse_others = self.roster.rouse_all
         self.downloads = Downloads(self.calls)
         self._poll = poll
         self._email = email
@@ -113,6 +116,11 @@ class Engine:
         )
         return await self.submitter.submit(request, reference(request, resource_url.strip()), deadline=deadline)
 
+    async def look(self, ref: TaskRef) -> Task:
+        """A task as it is now."""
+        request = requests.get_task(known_id(ref), email=ref.email)
+        return await self.calls.repeat(request, replies.task(ref))
+
     def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy | None) -> Wait:
         """A wait that has not begun yet."""
         return Wait(self.calls, self.known, self.roster, target, policy=policy or self._poll, deadline=deadline)
@@ -124,11 +132,18 @@ class Engine:
         policy: PollPolicy | None,
         on_change: OnTask | None,
         on_cancel: OnCancel,
+        on_submitted: OnTask | None = None,
     ) -> Task:
         """The task, once it has succeeded."""
         wait = self.wait(target, deadline, policy)
-        async with wait.cancelled_with(on_cancel):
-            return await wait.final(lambda task: tell(on_change, task))
+        try:
+            if isinstance(target, Task):
+                await tell(on_submitted, target)
+            del target  # what is asleep holds no task
+            return await wait.final(None if on_change is None else partial(tell, on_change))
+        except asyncio.CancelledError:
+            await wait.farewell(on_cancel)
+            raise
 
     async def wait_for_motion(
         self,
@@ -141,11 +156,15 @@ class Engine:
     ) -> Motion:
         """The motion of the task, once it has succeeded and is listed."""
         wait = self.wait(target, deadline, policy)
-        async with wait.cancelled_with(on_cancel):
+        try:
             if isinstance(target, Task):
                 await tell(on_submitted, target)
-            task = await wait.final(lambda task: tell(on_change, task))
+            del target  # as above
+            task = await wait.final(None if on_change is None else partial(tell, on_change))
             return await listing.MotionSearch(self.calls, task, policy=policy or self._poll, deadline=deadline).find()
+        except asyncio.CancelledError:
+            await wait.farewell(on_cancel)
+            raise
 
 
 def known_id(ref: TaskRef) -> int:
@@ -156,7 +175,7 @@ def known_id(ref: TaskRef) -> int:
     """
     if ref.task_id is None:
         raise InvalidRequestError(
-            "this task reference has no task id yet; wait_for_motion(ref) looks for the task first"
+            f"this task reference has no task id yet; {ref.wait_method}(ref) looks for the task first"
         )
     return ref.task_id
 
@@ -170,7 +189,8 @@ async def tell(callback: OnTask | None, task: Task) -> None:
         if inspect.isawaitable(answer):
             await answer
     except Exception as error:
-        how = f"raised by a callback for task {task.id}, which goes on; to resume: wait_for_motion({str(task.ref)!r})"
+        resuming = f"{task.ref.wait_method}({str(task.ref)!r})"
+        how = f"raised by a callback for task {task.id}, which goes on; to resume: {resuming}"
         with contextlib.suppress(Exception):  # an exception that takes no attributes leaves as it is
             error.add_note(how)
             if getattr(error, "ref", None) is None:

@@ -13,10 +13,12 @@ KlingMotionError
 │   ├── NotFoundError                     404
 │   │   └── AssetNotFoundError            404 VALID.ResourceNotFound
 │   ├── GoneError                         410
+│   ├── EndpointUnavailableError          404, 405 or 410 of the submit path itself
 │   ├── InsufficientCreditsError          412
 │   ├── RateLimitError                    429
 │   ├── ModerationError                   500 that means moderation
 │   ├── RejectedInputError                500 that means the input is not usable
+│   │   └── PersonNotFoundError           400 MOTION.PIC_NOT_MATCHED
 │   ├── AccountError                      596
 │   └── InternalServerError               other 5xx
 ├── APIResponseError                      an answer that is not what was promised
@@ -26,7 +28,8 @@ KlingMotionError
 │   ├── TaskGoneError
 │   ├── TaskTimeoutError (TimeoutError)
 │   └── MotionNotListedError
-└── DownloadError                         a result file could not be saved whole
+├── DownloadError                         a result file could not be saved whole
+└── JournalError                          the file that makes a batch resumable cannot be used
 """
 
 from __future__ import annotations
@@ -138,6 +141,10 @@ class GoneError(APIStatusError):
     """410: it has expired."""
 
 
+class EndpointUnavailableError(APIStatusError):
+    """The API no longer offers this way to submit; the text names the other one. Nothing was accepted."""
+
+
 class InsufficientCreditsError(APIStatusError):
     """412: the account has too few credits."""
 
@@ -148,6 +155,10 @@ class ModerationError(APIStatusError):
 
 class RejectedInputError(APIStatusError):
     """Kling refused the input for the reason in `code` and `error`."""
+
+
+class PersonNotFoundError(RejectedInputError):
+    """400 `MOTION.PIC_NOT_MATCHED`: there is no person in the image that the motion could be given to."""
 
 
 class RateLimitError(APIStatusError):
@@ -277,3 +288,7 @@ class DownloadError(KlingMotionError):
         super().__init__(message)
         self.url = url
         self.status = status
+
+
+class JournalError(KlingMotionError):
+    """The journal of a batch cannot be used: in use, damaged, of a later version or no journal. It was not changed."""

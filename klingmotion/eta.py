@@ -27,9 +27,9 @@ class Eta:
     _at: float = field(default=0.0, init=False)
     _end: float | None = field(default=None, init=False)
 
-    def note(self, task: Task, now: float) -> None:
-        """Take in what a look at `now` says."""
-        raw, before, passed = _left(task), self._raw, now - self._at
+    def note(self, raw: float | None, now: float) -> None:
+        """Take in what a look at `now` says is left, in whatever unit."""
+        before, passed = self._raw, now - self._at
         self._raw, self._at, self._end = raw, now, None
         if raw is None or before is None or passed <= 0:
             return
@@ -43,7 +43,7 @@ class Eta:
         return None if self._end is None else max(0.0, self._end - now)
 
 
-def _left(task: Task) -> float | None:
+def left_of(task: Task) -> float | None:
     """What the reply says is left, in whatever unit: `etaTime`, less the server's own time where that is given."""
     if task.eta_time is None or task.eta_time <= 0:
         return None

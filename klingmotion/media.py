@@ -28,8 +28,23 @@ LIMITS = {
     "audio/ogg": 20 * MEGABYTE,
 }
 
-#: Seconds a video may last whose motion is to be extracted (section 2.1).
-SHORTEST, LONGEST = 2.0, 10.0
+
+@frozen
+class Length:
+    """How many seconds of video there may be for one use."""
+
+    shortest: float
+    longest: float
+    use: str
+
+    def __str__(self) -> str:
+        return f"{self.use} {self.shortest:g} to {self.longest:g} s of video"
+
+
+#: What a motion can be extracted from (section 2.1), what it can be applied from (section 2.11), and either.
+EXTRACTED = Length(2.0, 10.0, "a motion is extracted from")
+APPLIED = Length(3.0, 30.0, "a motion is applied from")
+USABLE = Length(2.0, 30.0, "there is a use for")
 
 #: Seconds by which a container's own figure may be off.
 _ROUNDING = 0.05
@@ -60,25 +75,27 @@ class Media:
         return self.content_type.startswith("video/")
 
 
-async def examine(source: FileLike, content_type: str | None = None) -> Media:
-    """Check a file before it is uploaded. The disk is read in a thread.
+async def examine(source: FileLike, content_type: str | None = None, *, length: Length = USABLE) -> Media:
+    """Check a file before it is uploaded; of a video also whether it is as long as its use wants it to be.
+
+    The disk is read in a thread.
 
     Raises:
         InvalidRequestError: There is no such file, it is empty, of no usable type, too large, cut short, or a video
             whose length is not allowed; the text says what is. Nothing was sent.
     """
-    return await asyncio.to_thread(_examine, source, content_type)
+    return await asyncio.to_thread(_examine, source, content_type, length)
 
 
-async def examine_as(kind: Literal["video", "image"], source: FileLike) -> Media:
-    """Check a file that has to be of one kind, as `examine` does."""
-    found = await examine(source)
+async def examine_as(kind: Literal["video", "image"], source: FileLike, *, length: Length = EXTRACTED) -> Media:
+    """Check a file that has to be of one kind, as `examine` does; a video for an extraction, unless said otherwise."""
+    found = await examine(source, length=length)
     if not found.content_type.startswith(f"{kind}/"):
         raise InvalidRequestError(f"{found.name} is {found.content_type}; a file of type {kind} is needed here")
     return found
 
 
-def _examine(given: FileLike, content_type: str | None) -> Media:
+def _examine(given: FileLike, content_type: str | None, length: Length) -> Media:
     name, source = _source(given)
     if source.size == 0:
         raise InvalidRequestError(f"{name} is empty")
@@ -87,7 +104,7 @@ def _examine(given: FileLike, content_type: str | None) -> Media:
             kind = _checked_type(name, file.read(_HEAD), content_type)
             _check_size(name, source.size, kind)
             if kind.startswith("video/"):
-                _check_video(name, file, source.size)
+                _check_video(name, file, source.size, length)
     except OSError as error:
         raise InvalidRequestError(f"{name} cannot be read: {error.strerror or error}") from error
     return Media(source, kind, name)
@@ -156,7 +173,7 @@ def _check_size(name: str, size: int, kind: str) -> None:
 # --- Videos ---------------------------------------------------------------------------------------------------------
 
 
-def _check_video(name: str, file: BinaryIO, size: int) -> None:
+def _check_video(name: str, file: BinaryIO, size: int, length: Length) -> None:
     if not _is_whole(file, size):
         raise InvalidRequestError(
             f"{name} is cut short or damaged: its parts do not add up to its size. Export or copy it again"
@@ -164,14 +181,12 @@ def _check_video(name: str, file: BinaryIO, size: int) -> None:
     seconds = _duration(name, file)
     if seconds is None:
         return
-    if seconds < SHORTEST - _ROUNDING:
+    if seconds < length.shortest - _ROUNDING:
+        raise InvalidRequestError(f"{name} lasts {seconds:.2f} s; {length}")
+    if seconds > length.longest + _ROUNDING:
         raise InvalidRequestError(
-            f"{name} lasts {seconds:.2f} s; a motion is extracted from {SHORTEST:g} to {LONGEST:g} s of video"
-        )
-    if seconds > LONGEST + _ROUNDING:
-        raise InvalidRequestError(
-            f"{name} lasts {seconds:.2f} s; a motion is extracted from {SHORTEST:g} to {LONGEST:g} s of video. To keep"
-            f" the first {LONGEST:g} s: ffmpeg -i {name} -t {LONGEST:g} -c:v libx264 -an trimmed.mp4"
+            f"{name} lasts {seconds:.2f} s; {length}. To keep the first {length.longest:g} s:"
+            f" ffmpeg -i {name} -t {length.longest:g} -c:v libx264 -an trimmed.mp4"
         )
 
 

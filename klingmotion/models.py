@@ -21,7 +21,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 EXTRACTION_TYPE = "motion_control_motion_process"
 
 
-def _extra() -> Mapping[str, Json]:
+def unknown_fields() -> Mapping[str, Json]:
+    """The field of a class that keeps what this version does not know."""
     return field(factory=dict, hash=False, repr=False)
 
 
@@ -35,7 +36,7 @@ class MediaFile:
     #: Seconds.
     duration: float | None = None
     resource_key: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -50,7 +51,7 @@ class TaskInput:
     cover: str | None = None
     from_work_id: int | None = None
     from_upload_id: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -59,7 +60,7 @@ class TaskArgument:
 
     name: str | None = None
     value: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -72,7 +73,7 @@ class TaskInfo:
     arguments: tuple[TaskArgument, ...] = ()
     extra_args: Mapping[str, Json] = field(factory=dict, hash=False)
     callback_payloads: tuple[Json, ...] = field(default=(), hash=False)
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -82,7 +83,7 @@ class WorkComment:
     rate: int | float | None = None
     tags: tuple[Json, ...] = field(default=(), hash=False)
     content: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -110,7 +111,7 @@ class Work:
     info: TaskInfo | None = None
     self_attitude: str | None = None
     self_comment: WorkComment | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -120,7 +121,7 @@ class Limitation:
     type: str | None = None
     remaining: int | None = None
     limit: int | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -133,7 +134,7 @@ class PointGrant:
     balance: int | float | None = None
     start_time: int | float | None = None
     end_time: int | float | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -142,7 +143,7 @@ class UserPoints:
 
     points: tuple[PointGrant, ...] = ()
     total: int | float | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -156,7 +157,7 @@ class Ticket:
     start_time: int | float | None = None
     end_time: int | float | None = None
     package_type: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -164,7 +165,7 @@ class UserTickets:
     """The account's tickets."""
 
     ticket: tuple[Ticket, ...] = ()
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -210,7 +211,7 @@ class Task:
     eta_time_over_sla: bool | None = None
     #: How to find this task again.
     ref: TaskRef = field(factory=TaskRef)
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
     @property
     def succeeded(self) -> bool:
@@ -246,7 +247,7 @@ class Motion:
     height: int | None = None
     has_audio: bool | None = None
     created_at: datetime | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -262,7 +263,7 @@ class Asset:
     file_name: str | None = None
     status: int | None = None
     message: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -273,7 +274,7 @@ class Deletion:
     deleted: int = 0
     #: The works that went with them.
     work_ids: tuple[int, ...] = ()
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -288,7 +289,7 @@ class RunningTask:
     elapsed: str | None = None
     reply_url: str | None = None
     reply_ref: str | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)
@@ -302,7 +303,7 @@ class Capacity:
     executing: int | None = None
     #: Slots that are free.
     available: int | None = None
-    extra: Mapping[str, Json] = _extra()
+    extra: Mapping[str, Json] = unknown_fields()
 
 
 @frozen(kw_only=True)

@@ -162,7 +162,7 @@ class Search:
             found = "the lists of tasks do not settle it"
         error = SubmitUncertainError(
             f"it is unknown whether the submit of {video} (reply ref {self._ref.reply_ref}) was accepted: {found}."
-            " It was not sent again; wait_for_motion(error.ref) looks for it again",
+            f" It was not sent again; {self._ref.wait_method}(error.ref) looks for it again",
             ref=self._ref,
             absent=verdict.absent,
             candidates=verdict.candidates,

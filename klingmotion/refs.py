@@ -48,6 +48,11 @@ class TaskRef:
             known["sent_at"] = self.sent_at.isoformat()
         return json.dumps(known, ensure_ascii=True, separators=(",", ":"))
 
+    @property
+    def wait_method(self) -> str:
+        """The method of a session that waits for what the task makes."""
+        return "wait_for_motion" if self.image_url is None else "wait_for_video"
+
     @classmethod
     def parse(cls, text: str) -> TaskRef:
         """Read a reference back from `str(ref)`; bare digits are taken as a task id.

@@ -18,6 +18,7 @@ from klingmotion.errors import (
     AssetNotFoundError,
     AuthenticationError,
     BadRequestError,
+    EndpointUnavailableError,
     GoneError,
     InsufficientCreditsError,
     InternalServerError,
@@ -25,15 +26,34 @@ from klingmotion.errors import (
     ModerationError,
     NotFoundError,
     PermissionDeniedError,
+    PersonNotFoundError,
     RateLimitError,
     RejectedInputError,
     SubscriptionError,
 )
 from klingmotion.models import Json
-from klingmotion.requests import Request
+from klingmotion.requests import Endpoint, Request
 from klingmotion.responses import Response, parse
 
-_CODE = re.compile(r"\(([A-Z][A-Z0-9_]*\.[A-Za-z0-9_]+)\)\s*$")
+_NAME = r"[A-Z][A-Z0-9_]*\.[A-Za-z0-9_]+"
+
+#: A code of Kling's: in parentheses at the end of a text, or all there is to it.
+_CODE = re.compile(rf"\(({_NAME})\)\s*$|^\s*({_NAME})\s*$")
+
+#: Submits, and the other way to what each of them is for, should the API no longer offer it.
+_OTHER_WAYS = {
+    Endpoint.SUBMIT_MOTION: (
+        "the API no longer offers the extraction of motions. The other way is create_video(motion=..., image=...): it"
+        " takes the video of the motion itself, needs no extraction, and gives a video instead of a BVH"
+    ),
+    Endpoint.SUBMIT_VIDEO: (
+        "the API no longer offers videos of a motion. The other way is extract_motion(...): it gives the motion itself"
+        " as a BVH, for a 3D program"
+    ),
+}
+
+#: What the text of a 404 is about where it is not the path that is missing.
+_EXPLAINED = re.compile(r"account|asset|configur|email|resource", re.IGNORECASE)
 
 #: Error class and what to do next, by status.
 _BY_STATUS: dict[int, tuple[type[APIStatusError], str]] = {
@@ -65,15 +85,19 @@ def _texts(response: Response) -> tuple[str | None, str | None, str | None]:
     error, message = body.get("error"), body.get("message")
     if isinstance(error, dict):  # other services of the platform nest it
         error = error.get("message")
-    texts = [text[:BODY_LIMIT] if isinstance(text, str) else None for text in (error, message)]
+    texts = [text[:BODY_LIMIT] if isinstance(text, str) else None for text in (error, message, body.get("code"))]
     found = (_CODE.search(text) for text in texts if text)
-    code = next((match[1] for match in found if match), None)
+    code = next((match[1] or match[2] for match in found if match), None)
     return texts[0], texts[1], code
 
 
-def _class_of(status: int, error: str | None, code: str | None) -> tuple[type[APIStatusError], str]:
+def _class_of(endpoint: Endpoint, status: int, error: str | None, code: str | None) -> tuple[type[APIStatusError], str]:
     if status == 404 and code is not None and code.endswith(".ResourceNotFound"):
         return AssetNotFoundError, "Kling does not know the asset; upload it again with upload_asset"
+    if code is not None and code.endswith(".PIC_NOT_MATCHED"):
+        return PersonNotFoundError, "give an image that shows the whole person clearly"
+    if endpoint in _OTHER_WAYS and status in (404, 405, 410) and code is None and not _EXPLAINED.search(error or ""):
+        return EndpointUnavailableError, _OTHER_WAYS[endpoint]
     if status == 500 and error:  # `message` alone never decides: it says "busy" where moderation is meant
         if (code or "").startswith("CM_EXT.") or "community guidelines" in error.lower():
             return ModerationError, "the same input will be refused again"
@@ -89,7 +113,7 @@ def _class_of(status: int, error: str | None, code: str | None) -> tuple[type[AP
 def status_error(request: Request, response: Response, now: datetime) -> APIStatusError:
     """The error an answer other than 2xx stands for. `now` is the wall clock, for a Retry-After that is a date."""
     error, message, code = _texts(response)
-    kind, advice = _class_of(response.status, error, code)
+    kind, advice = _class_of(request.endpoint, response.status, error, code)
     said = (error or message or glimpse(response))[:500]
     failure = kind(
         f"{request.work} was answered with {response.status}: {said} - {advice}",

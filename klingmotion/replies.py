@@ -10,6 +10,8 @@ from typing import TypeVar
 from attrs import field, frozen
 
 from klingmotion import wire
+from klingmotion.accounts import Account
+from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import structure
 from klingmotion.errors import BODY_LIMIT, APIResponseError
 from klingmotion.models import Asset, Capacity, Deletion, Json, Motion, RunningTask, Task
@@ -22,6 +24,9 @@ T = TypeVar("T")
 
 #: An upload's `status` that means success: 3 for an image, 1 for a video (section 2.6).
 _UPLOADED = (1, 3)
+
+#: What an answer may repeat of how an account logs in, masked or not: it is not kept.
+_SECRETS = ("password", "passToken", "did")
 
 
 def check(request: Request, response: Response, now: datetime) -> None:
@@ -132,6 +137,47 @@ def capacity(body: Json) -> tuple[Capacity, ...]:
     """Reader of GET /scheduler/available: the slots of each account."""
     items = _array(_mapping(body).get("available"), "$.available")
     return tuple(structure(item, Capacity, f"$.available[{index}]") for index, item in enumerate(items))
+
+
+def accounts(body: Json) -> tuple[Account, ...]:
+    """Reader of GET /accounts: an object keyed by email."""
+    found = []
+    for email, item in _mapping(body).items():
+        if item is not None:
+            path = f"$.{email}"
+            entry = _mapping(item, path)
+            found.append(_account({**entry, "email": entry.get("email") or email}, path))
+    return tuple(found)
+
+
+def account(body: Json) -> Account:
+    """Reader of GET /accounts/<email>."""
+    return _account(_mapping(body))
+
+
+def _account(item: dict[str, Json], path: str = "$") -> Account:
+    return structure({name: value for name, value in item.items() if name not in _SECRETS}, Account, path)
+
+
+def uploaded(body: Json) -> tuple[UploadedAsset, ...]:
+    """Reader of GET /assets/uploaded/."""
+    items = _array(_mapping(body).get("uploadAssetsList"), "$.uploadAssetsList")
+    return tuple(structure(item, UploadedAsset, f"$.uploadAssetsList[{index}]") for index, item in enumerate(items))
+
+
+def asset_deletion(body: Json) -> AssetDeletion:
+    """Reader of DELETE /assets/uploaded/."""
+    return structure(_mapping(body), AssetDeletion)
+
+
+def clean_url(body: Json) -> str:
+    """Reader of GET /assets/download: where the clean file is."""
+    reply = _mapping(body)
+    url, status = reply.get("cdnUrl"), reply.get("status")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        said = reply.get("error") or reply.get("message") or status or "nothing"
+        raise APIResponseError(f"the answer holds no link to a clean file; the server says: {said}", path="$.cdnUrl")
+    return url
 
 
 @frozen

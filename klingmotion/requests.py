@@ -6,13 +6,15 @@ of the HTTP contract the package is written against.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from attrs import field, frozen
 
+from klingmotion import forms
 from klingmotion.errors import InvalidRequestError
+from klingmotion.forms import Form, VideoOptions
 from klingmotion.models import Json
 
 #: Most jobs at once that one call may ask for.
@@ -21,12 +23,22 @@ MAX_JOBS = 50
 #: Most entries on one page of the motions list.
 MAX_PAGE_SIZE = 100
 
+#: Most uploaded assets one call deletes.
+MAX_DELETED = 10
+
+#: What the lists of tasks and of uploaded assets can be limited to.
+CONTENT_TYPES = ("video", "image", "audio")
+
 
 class Endpoint(StrEnum):
     """What a request is for. Errors and logs name it."""
 
     UPLOAD_ASSET = "upload of an asset"
+    LIST_UPLOADED = "list of uploaded assets"
+    DELETE_UPLOADED = "delete of uploaded assets"
+    DOWNLOAD_WORKS = "link to the clean file of a work"
     SUBMIT_MOTION = "submit of a motion extraction"
+    SUBMIT_VIDEO = "submit of a video"
     GET_TASK = "look at a task"
     DELETE_TASK = "delete of a task"
     LIST_MOTIONS = "list of motions"
@@ -34,6 +46,8 @@ class Endpoint(StrEnum):
     LIST_RUNNING = "list of running tasks"
     UNTRACK_TASK = "end of tracking a task"
     CAPACITY = "list of free slots"
+    LIST_ACCOUNTS = "list of linked accounts"
+    GET_ACCOUNT = "look at a linked account"
 
 
 @frozen(kw_only=True)
@@ -92,6 +106,33 @@ def checked_task_id(value: int | str) -> int:
     raise InvalidRequestError(f"a task id is a whole number or its digits, got {value!r}")
 
 
+def checked_asset_id(value: int | str) -> int:
+    """`value` as the id of an uploaded asset: a whole number above 0 or its digits."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 40:
+        return int(value.strip())
+    raise InvalidRequestError(f"the id of an uploaded asset is a whole number or its digits, got {value!r}")
+
+
+def _checked_work_id(value: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value != 0:
+        return value
+    raise InvalidRequestError(f"a work id is a whole number, below 0 for official motions, got {value!r}")
+
+
+def _checked_page_size(value: int, most: int = MAX_PAGE_SIZE) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidRequestError(f"page_size must be a whole number from 1 to {most}, got {value!r}")
+    return value
+
+
+def _checked_content_type(value: str) -> str:
+    if value not in CONTENT_TYPES:
+        raise InvalidRequestError(f"content_type must be {' or '.join(map(repr, CONTENT_TYPES))}, got {value!r}")
+    return value
+
+
 def _checked_max_jobs(value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_JOBS:
         raise InvalidRequestError(f"max_jobs must be a whole number from 1 to {MAX_JOBS}, got {value!r}")
@@ -148,6 +189,33 @@ def submit_motion(
     )
 
 
+def submit_video(
+    image_url: str,
+    options: VideoOptions,
+    *,
+    work_id: int | None = None,
+    motion_url: str | None = None,
+    reply_ref: str,
+    reply_url: str | None = None,
+    email: str | None = None,
+) -> Request:
+    """POST /videos/motion-create (section 2.11), in the form that what is given calls for."""
+    form = forms.form_of(options, has_work_id=work_id is not None, has_url=motion_url is not None)
+    body: dict[str, Json] = {**_account(email)}
+    image = checked_url("image", image_url)
+    if form is Form.OCTOBER_2025:
+        body |= {"workId": _checked_work_id(work_id or 0), "image": image}
+    else:
+        body |= {"imageUrl": image, "motionUrl": checked_url("motion", motion_url or "")}
+    body |= forms.fields(options)
+    if reply_url is not None:
+        body["replyUrl"] = checked_url("reply_url", reply_url)
+    body["replyRef"] = _checked_reply_ref(reply_ref)
+    return Request(
+        endpoint=Endpoint.SUBMIT_VIDEO, method="POST", path="/videos/motion-create", json=body, fresh=True, email=email
+    )
+
+
 def get_task(task_id: int, *, email: str | None = None) -> Request:
     """GET /tasks/<id> (section 2.2)."""
     return Request(
@@ -168,8 +236,7 @@ def delete_task(task_id: int, *, email: str | None = None) -> Request:
 
 def list_motions(*, mine: bool, page: int | None, page_size: int, email: str | None = None) -> Request:
     """GET /videos/motions (section 2.3). Only the user's own motions come in pages, and not in every dialect."""
-    if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= MAX_PAGE_SIZE:
-        raise InvalidRequestError(f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, got {page_size!r}")
+    _checked_page_size(page_size)
     query = _account(email)
     if mine:
         query["mine"] = "true"
@@ -179,11 +246,17 @@ def list_motions(*, mine: bool, page: int | None, page_size: int, email: str | N
 
 
 def list_tasks(
-    *, created_after: int | None = None, created_before: int | None = None, email: str | None = None
+    *,
+    created_after: int | None = None,
+    created_before: int | None = None,
+    content_type: str | None = None,
+    email: str | None = None,
 ) -> Request:
     """GET /tasks (section 2.5), bounded on one side by an epoch time in milliseconds."""
     bound = {"createdAfter": created_after} if created_before is None else {"createdBefore": created_before}
     query = {name: str(value) for name, value in bound.items() if value is not None}
+    if content_type is not None:
+        query["contentType"] = _checked_content_type(content_type)
     return Request(
         endpoint=Endpoint.LIST_TASKS, method="GET", path="/tasks", query=_account(email) | query, email=email
     )
@@ -202,3 +275,51 @@ def capacity() -> Request:
 def untrack_task(task_id: int, *, email: str | None = None) -> Request:
     """DELETE /scheduler/<id> (section 2.9): tracking ends, the work goes on."""
     return Request(endpoint=Endpoint.UNTRACK_TASK, method="DELETE", path=f"/scheduler/{task_id}", email=email)
+
+
+def list_uploaded(
+    *,
+    page: int = 1,
+    page_size: int = 20,
+    content_type: str | None = None,
+    name: str | None = None,
+    oldest_first: bool = False,
+    email: str | None = None,
+) -> Request:
+    """GET /assets/uploaded/ (section 2.7). What the API does by itself is not said, so that earlier servers follow."""
+    query = _account(email) | {"pageNum": str(page), "pageSize": str(_checked_page_size(page_size))}
+    if content_type is not None:
+        query["contentType"] = _checked_content_type(content_type)
+    if name is not None:
+        query["fileName"] = name
+    if oldest_first:
+        query["sort"] = "asc"
+    return Request(endpoint=Endpoint.LIST_UPLOADED, method="GET", path="/assets/uploaded/", query=query, email=email)
+
+
+def delete_uploaded(asset_ids: Sequence[int], *, email: str | None) -> Request:
+    """DELETE /assets/uploaded/ (section 2.7). Here the account has to be named, even if it is the only one."""
+    if email is None:
+        raise InvalidRequestError("email is required to delete uploaded assets: pass email= or set $USEAPI_EMAIL")
+    if not 1 <= len(asset_ids) <= MAX_DELETED:
+        raise InvalidRequestError(f"1 to {MAX_DELETED} assets are deleted at once, got {len(asset_ids)}")
+    query = _account(email) | {"id": ",".join(map(str, asset_ids))}
+    return Request(
+        endpoint=Endpoint.DELETE_UPLOADED, method="DELETE", path="/assets/uploaded/", query=query, email=email
+    )
+
+
+def download_works(work_ids: Sequence[int], *, file_type: str, email: str | None = None) -> Request:
+    """GET /assets/download (section 2.8): a file for one work, a ZIP for several."""
+    query = _account(email) | {"workIds": ",".join(map(str, work_ids)), "fileTypes": file_type}
+    return Request(endpoint=Endpoint.DOWNLOAD_WORKS, method="GET", path="/assets/download", query=query, email=email)
+
+
+def list_accounts() -> Request:
+    """GET /accounts (section 2.10)."""
+    return Request(endpoint=Endpoint.LIST_ACCOUNTS, method="GET", path="/accounts")
+
+
+def get_account(email: str) -> Request:
+    """GET /accounts/<email> (section 2.10)."""
+    return Request(endpoint=Endpoint.GET_ACCOUNT, method="GET", path=f"/accounts/{quote(email, safe='')}", email=email)

@@ -63,16 +63,22 @@ class Roster:
         self._ticker: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
         self._listed_at = 0.0
+        #: When the list is due. Only a tick asks all members; whoever joins can but bring it forward.
+        self._due_at = 0.0
 
     def join(self, member: Member) -> None:
         """Let a wait take part."""
         self._members.add(member)
         if not self._is_worth_it():
             return
+        now = self._calls.transport.now()
         if self._ticker is None or self._ticker.done():
-            self._listed_at = self._calls.transport.now()
+            self._listed_at = now
+            self._due_at = self._due()
             self._ticker = self._calls.background(self._tick())
-        self._rouse()
+        elif (due := now + member.interval()) < self._due_at:
+            self._due_at = due
+            self._rouse()
 
     def leave(self, member: Member, *, final: bool) -> None:
         """Let a wait go; a final one that the list still shows later is old news."""
@@ -92,12 +98,14 @@ class Roster:
     async def _tick(self) -> None:
         while self._is_worth_it() and not self._calls.closed:
             now = self._calls.transport.now()
-            wait = max(self._due() - now, self._calls.pauses.remaining(requests.list_running(), now))
+            wait = max(self._due_at - now, self._calls.pauses.remaining(requests.list_running(), now))
             if wait > 0:
                 self._wake = asyncio.get_running_loop().create_future()
                 await self._calls.sleep(wait, self._wake)
-                continue  # whoever joined or left meanwhile may have changed when it is due
+                continue  # whoever joined meanwhile may have brought it forward
             await self._list()
+            if self._members:
+                self._due_at = self._due()
         self._let_go()
 
     def _due(self) -> float:
@@ -133,6 +141,11 @@ class Roster:
             elif member.shown:
                 member.shown, member.left = False, True
                 member.rouse()
+
+    def rouse_all(self) -> None:
+        """Wake every wait: the session is closed."""
+        for member in self._members:
+            member.rouse()
 
     def _let_go(self) -> None:
         """Send every wait back to its own looks."""

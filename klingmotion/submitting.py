@@ -54,24 +54,26 @@ class Submitter:
         post = _Post(self._calls, request, ref, deadline)
         with self._known.submitting(ref):
             try:
-                answer = await self._send(post, again=_was_not_seen)
+                answer = await self._send(post, again=_was_not_seen, until=deadline)
             except KlingMotionError as error:
                 if not is_unclear(error):
                     raise
                 answer = await self._search(post, error, deadline)
         return _taken(post, answer)
 
-    async def submit_once(self, request: Request, ref: TaskRef, *, deadline: float) -> Task | None:
-        """Send one submit, again only while no connection opens; `None` if it is unclear what came of it.
+    async def submit_once(self, request: Request, ref: TaskRef, *, until: float) -> Task | None:
+        """Send one submit, again only while no connection opens and not after `until`.
+
+        `None` if it is unclear what came of it.
 
         Raises:
             TaskFailedError: It was accepted and is over already, without success.
             KlingMotionError: It was not accepted.
         """
-        post = _Post(self._calls, request, ref, deadline)
+        post = _Post(self._calls, request, ref, None)
         with self._known.submitting(ref):
             try:
-                answer = await self._send(post, again=_did_not_open)
+                answer = await self._send(post, again=_did_not_open, until=until)
             except KlingMotionError as error:
                 if not is_unclear(error):
                     raise
@@ -79,8 +81,10 @@ class Submitter:
                 return None
         return _taken(post, answer)
 
-    async def _send(self, post: _Post, *, again: Callable[[KlingMotionError], bool]) -> Task | NoTask:
-        answer = await self._calls.retried(post.send, again=again, deadline=post.deadline)
+    async def _send(
+        self, post: _Post, *, again: Callable[[KlingMotionError], bool], until: float | None
+    ) -> Task | NoTask:
+        answer = await self._calls.retried(post.send, again=again, deadline=until)
         if isinstance(answer, Task):
             self._known.submitted(answer.ref, post.sent)
             logger.info("submitted", extra={"task_id": answer.id, "reply_ref": answer.ref.reply_ref})
@@ -101,13 +105,15 @@ class Submitter:
         ref: TaskRef,
         *,
         deadline: float | None = None,
+        sent: float | None = None,
         settle: float | None = None,
         patience: float | None = None,
         insist: bool = False,
     ) -> Task:
         """Look again for the task of a submit that was unclear, in this process or an earlier one.
 
-        `settle`, `patience` and `insist` are those of `Search`; the policy's `settle` stands for what is not given.
+        `sent`, `settle`, `patience` and `insist` are those of `Search`. What is not given comes from the reference and
+        the policy.
 
         Raises:
             SubmitUncertainError: It is still not there, or several tasks may be it.
@@ -115,11 +121,12 @@ class Submitter:
         transport = self._calls.transport
         settle = self._calls.policy.settle if settle is None else settle
         age = (transport.utcnow() - ref.sent_at).total_seconds() if ref.sent_at else settle
+        sent = transport.now() - max(0.0, age) if sent is None else sent
         search = Search(
             self._calls,
             self._known,
             ref,
-            sent=transport.now() - max(0.0, age),
+            sent=sent,
             settle=settle,
             deadline=deadline,
             patience=settle if patience is None else patience,
@@ -184,3 +191,14 @@ def reference(request: Request, resource_url: str) -> TaskRef:
     """How a submit is found again before it has a task id."""
     reply_ref = (request.json or {}).get("replyRef")
     return TaskRef(email=request.email, reply_ref=str(reply_ref), resource_url=resource_url)
+
+
+def video_reference(request: Request) -> TaskRef:
+    """The same of a video's submit: what it is made of tells it from others, in whichever form it is asked for."""
+    body = {name: value for name, value in (request.json or {}).items() if isinstance(value, str)}
+    return TaskRef(
+        email=request.email,
+        reply_ref=body.get("replyRef"),
+        resource_url=body.get("motionUrl"),
+        image_url=body.get("imageUrl") or body.get("image"),
+    )

@@ -59,13 +59,24 @@ def _again(error: KlingMotionError) -> bool:
 
 
 def check_submittable(video: Asset, *, needs_cover: bool = True) -> None:
-    """Refuse an answer to an upload that leaves nothing to submit: that is the server's fault, not the caller's.
+    """Refuse an answer to an upload that leaves nothing to submit.
 
     Raises:
         APIResponseError: A URL that a submit needs is missing or none.
     """
-    wanted = {"resourceUrl": video.resource_url} | ({"coverUrl": video.cover_url} if needs_cover else {})
-    for name, url in wanted.items():
-        if not url or not url.startswith(("http://", "https://")):
-            text = f"the answer to the upload holds no usable {name}: {url!r}; upload again, or give cover="
-            raise APIResponseError(text, status=200, path=f"$.{name}")
+    usable("resourceUrl", video.resource_url)
+    if needs_cover:
+        usable("coverUrl", video.cover_url)
+
+
+def usable(name: str, url: str | None) -> str:
+    """A URL in the answer to an upload, as a submit needs it.
+
+    Raises:
+        APIResponseError: It is missing or none: that is the server's fault, not the caller's.
+    """
+    if not url or not url.startswith(("http://", "https://")):
+        way_out = ", or give cover=" if name == "coverUrl" else ""
+        text = f"the answer to the upload holds no usable {name}: {url!r}; upload again{way_out}"
+        raise APIResponseError(text, status=200, path=f"$.{name}")
+    return url

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Literal, NoReturn
 
 import attrs
+from attrs import frozen
 
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
@@ -21,11 +21,13 @@ from klingmotion.errors import (
     TaskGoneError,
     TaskTimeoutError,
 )
-from klingmotion.eta import Eta
+from klingmotion.eta import Eta, left_of
+from klingmotion.glance import glance
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
 from klingmotion.refusals import is_passing
+from klingmotion.responses import Response
 from klingmotion.retry import PollPolicy, poll
 from klingmotion.roster import Member, Roster
 from klingmotion.submitting import failure_text
@@ -41,7 +43,16 @@ _RARELY, _AT_LEAST = 15.0, 120.0
 
 
 class Wait:
-    """The state of one wait. `next_change` wants it entered, so that it may share looks; `final` enters it itself."""
+    """The state of one wait. `next_change` wants it entered, so that it may share looks; `final` enters it itself.
+
+    Thousands of them sleep at once, so none holds more than it needs: of a task that is not final only its status.
+    """
+
+    __slots__ = (
+        "_born", "_calls", "_deadline", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_member",
+        "_policy", "_roster", "_status", "_wants_changes", "last_error", "looks", "ref", "request", "started", "task",
+        "task_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -58,11 +69,12 @@ class Wait:
         self._roster = roster
         self._policy = policy
         self._deadline = deadline
-        self.task = target if isinstance(target, Task) else None
+        #: The final task, once it is known.
+        self.task = target if isinstance(target, Task) and target.is_final else None
+        self._status = _status(target) if isinstance(target, Task) else None
         self.ref = target.ref if isinstance(target, Task) else target
         self.task_id = _id_of(self.ref)
         self.request = requests.get_task(self.task_id, email=self.ref.email)
-        self._reader = replies.task(self.ref)
         self.started = transport.now()
         submitted = known.submitted_at(self.task_id)
         known.meet(self.task_id, self.started)
@@ -70,6 +82,8 @@ class Wait:
         self._grace_ends = self._grace_end(submitted, follows_submit=isinstance(target, Task))
         self._due = self._born + policy.first if isinstance(target, Task) else self.started
         self._looked_at: float | None = None
+        #: Whether a change of status is worth decoding the answer for.
+        self._wants_changes = True
         self._eta = Eta()
         self._member = Member(self.task_id, self._ordinary_interval)
         self.looks = 0
@@ -90,12 +104,15 @@ class Wait:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._roster.leave(self._member, final=self.task is not None and self.task.is_final)
+        self._roster.leave(self._member, final=self.task is not None)
 
     # --- what callers ask for ---------------------------------------------------------------------------------------
 
     async def next_change(self) -> Task:
         """The task as of the next look that shows something new.
+
+        Looks that find nothing new follow one another right here; tenacity takes over where looks fail, until one
+        succeeds again: a loop of its own for every sleeping task would be most of what the task costs.
 
         Raises:
             TaskTimeoutError: The deadline passed first.
@@ -103,34 +120,38 @@ class Wait:
             TaskError: The session was closed.
             KlingMotionError: An answer that ends the wait, or the last of too many failed looks in a row.
         """
-        return await poll(self._look, interval=self._wait, sleep=self._sleep)
+        while True:
+            seen = await self._look()
+            if seen is None and self._failures:
+                seen = (await poll(self._good_look, interval=self._wait, sleep=self._sleep)).task
+            if seen is not None:
+                return seen
+            await self._sleep(self._wait())
 
-    async def final(self, on_change: Callable[[Task], Awaitable[None]]) -> Task:
+    async def _good_look(self) -> _Good | None:
+        """A look that succeeded, or was not due yet."""
+        seen = await self._look()
+        return None if self._failures else _Good(seen)
+
+    async def final(self, on_change: Callable[[Task], Awaitable[None]] | None) -> Task:
         """The task once it has succeeded; `on_change` hears of every change, the final one included.
 
         Raises:
             TaskFailedError: It is over and did not succeed.
         """
-        if self.task is None or not self.task.is_final:
+        if self.task is None:
+            self._wants_changes = on_change is not None
             with self:
-                while not (seen := await self.next_change()).is_final:
-                    await on_change(seen)
-            await on_change(seen)
-        assert self.task is not None  # noqa: S101  # seen by the last look, or given
+                while self.task is None:
+                    seen = await self.next_change()
+                    if on_change is not None:
+                        await on_change(seen)
+                    del seen  # what is asleep holds no task
         if not self.task.succeeded:
             raise self._ended(TaskFailedError, failure_text(self.task))
         return self.task
 
-    @asynccontextmanager
-    async def cancelled_with(self, on_cancel: OnCancel) -> AsyncIterator[None]:
-        """Say the farewell that was asked for if what goes on inside is cancelled; the cancellation passes through."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            await self._farewell(on_cancel)
-            raise
-
-    async def _farewell(self, on_cancel: OnCancel) -> None:
+    async def farewell(self, on_cancel: OnCancel) -> None:
         """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
         if on_cancel == "leave" or self._calls.closed:
             return
@@ -179,10 +200,7 @@ class Wait:
 
     async def _sleep(self, seconds: float) -> None:
         self._member.wake = asyncio.get_running_loop().create_future()
-        try:
-            await self._calls.sleep(seconds, self._member.wake)
-        finally:
-            self._member.wake = None
+        await self._calls.transport.sleep(seconds, wake=self._member.wake)
 
     # --- one look ---------------------------------------------------------------------------------------------------
 
@@ -194,7 +212,8 @@ class Wait:
             return None
         self.looks += 1
         try:
-            seen = await self._calls.once(self.request, self._reader, deadline=self._deadline)
+            response = await self._calls.answer(self.request, deadline=self._deadline)
+            seen, left = self._read(response)
         except KlingMotionError as error:
             self._member.looked(in_vain=False)
             self._note_failure(error)
@@ -202,11 +221,28 @@ class Wait:
         finally:
             self._looked_at = self._calls.transport.now()
         self._failures = 0
-        self._eta.note(seen, self._looked_at)
+        self._eta.note(left, self._looked_at)
         self._due = self._looked_at + self._ordinary_interval()
-        self._member.looked(in_vain=not seen.is_final)
-        before, self.task = self.task, seen
-        return seen if before is None or _shown(before) != _shown(seen) else None
+        self._member.looked(in_vain=seen is None or not seen.is_final)
+        return None if seen is None else self._noted(seen)
+
+    def _read(self, response: Response) -> tuple[Task | None, float | None]:
+        """The task, or `None` if it is not final and not asked for; and what is left to the end."""
+        glanced = glance(response.body) if response.status == 200 else None
+        if glanced is not None:
+            status = glanced.status, glanced.status_name, False
+            if status == self._status or not self._wants_changes:
+                self._status = status
+                return None, glanced.left
+        seen = replies.read(self.request, response, self._calls.transport.utcnow(), replies.task(self.ref))
+        return seen, left_of(seen)
+
+    def _noted(self, seen: Task) -> Task | None:
+        """The task if it is not as it was."""
+        before, self._status = self._status, _status(seen)
+        if seen.is_final:
+            self.task = seen
+        return seen if before != self._status else None
 
     def _note_failure(self, error: KlingMotionError) -> None:
         """Count a failed look, or end the wait if the answer is final or the patience is used up."""
@@ -241,23 +277,30 @@ class Wait:
             ) from self.last_error
 
     def _last_seen(self) -> str:
-        return "never" if self.task is None else f"{self.task.status_name or 'no name'}, {self.task.status}"
+        return "never" if self._status is None else f"{self._status[1] or 'no name'}, {self._status[0]}"
+
+    def _task_as_seen(self) -> Task | None:
+        """For an error: the whole task if it is final, else what is still known of it."""
+        if self.task is not None or self._status is None:
+            return self.task
+        status, name, _ = self._status
+        return Task(id=self.task_id, status=status, status_name=name, ref=self.ref)
 
     def _goes_on(self) -> str:
-        return "The task goes on; wait_for_motion(error.ref) resumes"
+        return f"The task goes on; {self.ref.wait_method}(error.ref) resumes"
 
     def _ended(self, kind: type[TaskError], message: str) -> TaskError:
         return kind(
             message,
             ref=attrs.evolve(self.ref, task_id=self.task_id),
-            task=self.task,
+            task=self._task_as_seen(),
             looks=self.looks,
             elapsed=self._calls.transport.now() - self.started,
             last_error=self.last_error,
         )
 
     def _raise(self, error: KlingMotionError, why: str) -> NoReturn:
-        error.ref, error.task = self.ref, self.task
+        error.ref, error.task = self.ref, self._task_as_seen()
         error.add_note(f"task {self.task_id}: {why} (last seen: {self._last_seen()}). {self._goes_on()}")
         raise error
 
@@ -266,6 +309,13 @@ _GONE = (
     "deleted, refused at moderation, out of credits, or of another account (check email=). A task that fails can vanish"
     " instead of ending as failed. Nothing is to be waited for"
 )
+
+
+@frozen
+class _Good:
+    """A look that did not fail, and the task if it showed something new."""
+
+    task: Task | None
 
 
 def checked_on_cancel(value: str) -> None:
@@ -284,5 +334,5 @@ def _id_of(ref: TaskRef) -> int:
     return ref.task_id
 
 
-def _shown(task: Task) -> tuple[int | None, str | None, bool]:
+def _status(task: Task) -> tuple[int | None, str | None, bool]:
     return task.status, task.status_name, task.is_final

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import attrs
 
+from klingmotion.accounts import Account
+from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import kind_of, structure, unstructure, wire_name
 from klingmotion.errors import APIResponseError
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
@@ -73,28 +75,29 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     Raises:
         APIResponseError: A type is wrong, or neither the reply nor `ref` has an id, or they have different ones.
     """
-    flat, places = _flatten(_object(reply, path), path)
+    whole = _object(reply, path)
+    flat = _flatten(whole, path)
     if flat.get("id") is None:
         flat["id"] = ref.task_id
     if flat["id"] is None:
         said = flat.get("error") or flat.get("message")
         hint = f"; the server says: {said}" if isinstance(said, str) else ""
         raise APIResponseError(f"the answer holds no task id{hint}", path=f"{path}.task.id")
+    if flat.get("status_final") is None and flat.get("status_name") in ("succeed", "failed"):
+        flat["status_final"] = True
     try:
         read = structure(flat, Task, path)
     except APIResponseError as error:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
-        place = places.get(first.split("[")[0], "")
-        where = ".".join(step for step in (path, place, first, *rest) if step)
+        where = ".".join(step for step in (path, _place(whole, first.split("[")[0]), first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
     if ref.task_id not in (None, read.id):
         raise APIResponseError(
             f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
         )
-    if flat.get("status_final") is None and read.status_name in ("succeed", "failed"):
-        read = attrs.evolve(read, is_final=True)
     known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or next(iter(input_urls(read.info)), None))
-    return attrs.evolve(read, ref=known)
+    object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
+    return read
 
 
 def input_urls(info: TaskInfo | None) -> tuple[str, ...]:
@@ -102,31 +105,38 @@ def input_urls(info: TaskInfo | None) -> tuple[str, ...]:
     return tuple(given.url for given in info.inputs if given.url) if info is not None else ()
 
 
-def _flatten(reply: dict[str, Json], path: str) -> tuple[dict[str, Json], dict[str, str]]:
-    """One object from a reply's two levels, and at which place each of its values stood.
+def _flatten(reply: dict[str, Json], path: str) -> dict[str, Json]:
+    """One object from a reply's two levels.
 
     What lives in the `task` object is taken from there, all else from the top level, and what the one lacks from the
     other. If both lack all of the status, it is the first work's.
     """
-    outer, inner = reply, _object({} if reply.get("task") is None else reply["task"], f"{path}.task")
-    flat: dict[str, Json] = {}
-    places: dict[str, str] = {}
+    flat = dict(reply)
+    nested = flat.pop("task", None)
+    inner = {} if nested is None else _object(nested, f"{path}.task")
     hidden: dict[str, Json] = {}
-    for name in (outer.keys() | inner.keys()) - {"task"}:
-        first, second = (inner, outer) if name in TASK_OBJECT else (outer, inner)
-        chosen = first if first.get(name) is not None or name not in second else second
-        flat[name] = chosen[name]
-        places[name] = "task" if chosen is inner else ""
-        if chosen is outer and inner.get(name) is not None and name not in _KNOWN:
-            hidden[name] = inner[name]
+    for name, value in inner.items():
+        if name == "task":
+            continue
+        if name not in flat or (value is not None and (name in TASK_OBJECT or flat[name] is None)):
+            flat[name] = value
+        elif value is not None and name not in _KNOWN:
+            hidden[name] = value
     if hidden:
         flat["task"] = hidden
     works = flat.get("works")
-    if all(flat.get(name) is None for name in _STATUS) and isinstance(works, list) and works:
+    if isinstance(works, list) and works and all(flat.get(name) is None for name in _STATUS):
         work = works[0] if isinstance(works[0], dict) else {}
         flat |= {name: work.get(name) for name in _STATUS}
-        places |= dict.fromkeys(_STATUS, "works[0]")
-    return flat, places
+    return flat
+
+
+def _place(reply: dict[str, Json], name: str) -> str:
+    """Where in a reply `_flatten` found a value, for an error to say."""
+    inner = reply.get("task")
+    found = {"": reply.get(name), "task": inner.get(name) if isinstance(inner, dict) else None}
+    places = ("task", "") if name in TASK_OBJECT else ("", "task")
+    return next((place for place in places if found[place] is not None), "works[0]" if name in _STATUS else "")
 
 
 def motion(entry: Json, path: str = "$") -> Motion:
@@ -175,7 +185,7 @@ def _leftover(file: MediaFile, *used: str) -> dict[str, Json]:
 
 
 def spell(
-    value: Task | Motion | Asset | Deletion | RunningTask | Capacity,
+    value: Task | Motion | Asset | UploadedAsset | Deletion | AssetDeletion | RunningTask | Capacity | Account,
 ) -> dict[str, Json]:
     """The JSON of a value, in the API's names; reading it back gives the value again."""
     if isinstance(value, Motion):

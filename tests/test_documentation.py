@@ -20,8 +20,9 @@ from typer.main import get_command
 import klingmotion
 import klingmotion.emulator
 from klingmotion.cli.app import COMMANDS, application
-from klingmotion.cli.outcome import ExitCode
+from klingmotion.cli.failure import ExitCode
 from klingmotion.emulator import Emulator
+from klingmotion.emulator.artefacts import cover_png
 from tests.stage import CLIP
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,7 @@ COMMAND_LINE = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-
 #: A fenced block that says it is Python is run. One that cannot run alone is a `{code-block}` or of another language.
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SUBMITS = re.compile(r"\.(?:submit|extract|create)_(?:motions?|video)\(")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
@@ -68,8 +70,9 @@ def loaded(page: Path, line: int, source: str) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory an example runs in: it has a clip, and the environment has neither proxy nor account."""
+    """The directory an example runs in: it has a clip and an image, the environment neither proxy nor account."""
     (tmp_path / "dance.mp4").write_bytes(CLIP.read_bytes())
+    (tmp_path / "me.png").write_bytes(cover_png(320, 320))
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.lower().endswith("_proxy") or name == "USEAPI_EMAIL"]:
         monkeypatch.delenv(name)
@@ -92,8 +95,9 @@ async def test_every_program_runs(
         names = loaded(page, line, source)
         if "last" in names:
             await names["last"]
-            assert emulator.books.count("submit_motion") == len(emulator.books.tasks) == 1
-            assert (folder / "out").is_dir() == ("download_motion" in source)
+            submits = emulator.books.count("submit_motion") + emulator.books.count("submit_video")
+            assert submits == len(emulator.books.tasks) == int(SUBMITS.search(source) is not None)
+            assert (folder / "out").is_dir() == ("session.download_" in source)
 
 
 async def test_the_web_service_serves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

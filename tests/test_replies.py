@@ -32,6 +32,7 @@ from klingmotion.errors import (
     ModerationError,
     NotFoundError,
     PermissionDeniedError,
+    PersonNotFoundError,
     RateLimitError,
     RejectedInputError,
     SubscriptionError,
@@ -70,7 +71,9 @@ def error_of(status: int, body: Json | bytes = b"") -> APIStatusError:
 
 MEANINGS: list[tuple[int, Json | bytes, type[APIStatusError]]] = [
     (400, {"error": "Parameter resourceUrl is required"}, BadRequestError),
-    (400, {"error": "No person found (MOTION.PIC_NOT_MATCHED)"}, BadRequestError),
+    (400, {"error": "No person found (MOTION.PIC_NOT_MATCHED)"}, PersonNotFoundError),
+    (400, {"error": "MOTION.PIC_NOT_MATCHED"}, PersonNotFoundError),
+    (400, {"error": "No person found", "code": "MOTION.PIC_NOT_MATCHED"}, PersonNotFoundError),
     (401, {"error": "Unauthorized", "code": 401}, AuthenticationError),
     (401, {"error": "Unauthorized"}, AuthenticationError),
     (402, {"error": "Subscription required", "code": 402}, SubscriptionError),

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from klingmotion import requests
 from klingmotion.errors import InvalidRequestError
-from klingmotion.requests import Endpoint, Request, checked_email, checked_task_id, checked_url
+from klingmotion.requests import Endpoint, Request, checked_asset_id, checked_email, checked_task_id, checked_url
 
 VIDEO = "https://cdn.example.test/in/walk.mp4"
 COVER = "https://cdn.example.test/in/walk.jpg"
+IMAGE = "https://cdn.example.test/in/pose.png"
 EMAIL = "performer+1@example.com"
 FAR = 2**53 + 1
+
+
+NO_URLS = [
+    "", "  ", 17, b"https://example.test/", "walk.mp4", "/tmp/walk.mp4", "ftp://example.test/a", "https://",
+    "https:///a.mp4", "https://exa mple.test/a", "https://example.test/a b", "https://example.test/a\nb", "https://[::1",
+    "file:///tmp/a.mp4", "javascript:alert(1)",
+]  # fmt: skip
 
 
 def submit(**changes: object) -> Request:
     known: dict[str, object] = {"resource_url": VIDEO, "cover_url": COVER, "reply_ref": "job-7", **changes}
     return requests.submit_motion(**known)  # type: ignore[arg-type]  # wrong types are what is tested
+
+
+def video(**changes: object) -> Request:
+    known: dict[str, object] = {"image_url": IMAGE, "options": {}, "reply_ref": "job-7", **changes}
+    return requests.submit_video(**known)  # type: ignore[arg-type]  # wrong types are what is tested
 
 
 #: What is built, and its endpoint, method, path, query, body and content type.
@@ -103,6 +117,71 @@ BUILT: dict[str, tuple[Request, tuple[object, ...]]] = {
     ),
     "running": (requests.list_running(), (Endpoint.LIST_RUNNING, "GET", "/scheduler", {}, None, None)),
     "untrack": (requests.untrack_task(17), (Endpoint.UNTRACK_TASK, "DELETE", "/scheduler/17", {}, None, None)),
+    "slots": (requests.capacity(), (Endpoint.CAPACITY, "GET", "/scheduler/available", {}, None, None)),
+    "video": (
+        video(motion_url=VIDEO),
+        (
+            Endpoint.SUBMIT_VIDEO,
+            "POST",
+            "/videos/motion-create",
+            {},
+            {"imageUrl": IMAGE, "motionUrl": VIDEO, "replyRef": "job-7"},
+            None,
+        ),
+    ),
+    "tasks of one kind": (
+        requests.list_tasks(created_before=2, content_type="video"),
+        (Endpoint.LIST_TASKS, "GET", "/tasks", {"createdBefore": "2", "contentType": "video"}, None, None),
+    ),
+    "uploaded assets": (
+        requests.list_uploaded(),
+        (Endpoint.LIST_UPLOADED, "GET", "/assets/uploaded/", {"pageNum": "1", "pageSize": "20"}, None, None),
+    ),
+    "uploaded assets with everything": (
+        requests.list_uploaded(page=2, page_size=100, content_type="image", name="me", oldest_first=True, email=EMAIL),
+        (
+            Endpoint.LIST_UPLOADED,
+            "GET",
+            "/assets/uploaded/",
+            {
+                "email": EMAIL,
+                "pageNum": "2",
+                "pageSize": "100",
+                "contentType": "image",
+                "fileName": "me",
+                "sort": "asc",
+            },
+            None,
+            None,
+        ),
+    ),
+    "delete of assets": (
+        requests.delete_uploaded((FAR, 18), email=EMAIL),
+        (
+            Endpoint.DELETE_UPLOADED,
+            "DELETE",
+            "/assets/uploaded/",
+            {"email": EMAIL, "id": f"{FAR},18"},
+            None,
+            None,
+        ),
+    ),
+    "clean file": (
+        requests.download_works((FAR,), file_type="MP4", email=EMAIL),
+        (
+            Endpoint.DOWNLOAD_WORKS,
+            "GET",
+            "/assets/download",
+            {"email": EMAIL, "workIds": str(FAR), "fileTypes": "MP4"},
+            None,
+            None,
+        ),
+    ),
+    "accounts": (requests.list_accounts(), (Endpoint.LIST_ACCOUNTS, "GET", "/accounts", {}, None, None)),
+    "account": (
+        requests.get_account(EMAIL),
+        (Endpoint.GET_ACCOUNT, "GET", "/accounts/performer%2B1%40example.com", {}, None, None),
+    ),
 }
 
 
@@ -122,6 +201,10 @@ def test_each_builder_spells_its_endpoint(name: str) -> None:
         requests.delete_task(17, email=EMAIL),
         requests.list_motions(mine=True, page=1, page_size=40, email=EMAIL),
         requests.list_tasks(email=EMAIL),
+        video(motion_url=VIDEO, email=EMAIL),
+        requests.list_uploaded(email=EMAIL),
+        requests.delete_uploaded([1], email=EMAIL),
+        requests.download_works([1], file_type="MP4", email=EMAIL),
     ],
     ids=lambda built: built.endpoint,
 )
@@ -131,6 +214,138 @@ def test_the_account_is_named_once_and_in_the_right_place(built: Request) -> Non
     in_query = built.query.get("email")
     assert (in_body, in_query) == ((EMAIL, None) if built.json is not None else (None, EMAIL))
     assert built.email == EMAIL
+
+
+def test_every_endpoint_is_spelled_above() -> None:
+    """A new one needs its request written by hand."""
+    assert {built.endpoint for built, _ in BUILT.values()} == set(Endpoint)
+
+
+#: One request body for each published form of motion-create, written by hand, with all the form has.
+DIALECTS: dict[str, tuple[dict[str, object], str]] = {
+    "October 2025": (
+        {
+            "work_id": -123456,
+            "options": {
+                "prompt": "Person dancing energetically",
+                "duration": 10,
+                "mode": "pro",
+                "character_id": 0,
+                "change_direction": False,
+                "sound_effect": True,
+                "audio_prompt": "upbeat music",
+                "music_prompt": "electronic dance music",
+                "enable_asmr": False,
+            },
+        },
+        """
+        {"email": "performer+1@example.com", "workId": -123456, "image": "https://cdn.example.test/in/pose.png",
+         "prompt": "Person dancing energetically", "duration": "10", "mode": "pro", "character_id": 0,
+         "change_direction": false, "sound_effect": true, "audio_prompt": "upbeat music",
+         "music_prompt": "electronic dance music", "enable_asmr": false,
+         "replyUrl": "https://hooks.example.test/k", "replyRef": "job-7"}
+        """,
+    ),
+    "January 2026": (
+        {
+            "motion_url": VIDEO,
+            "options": {
+                "prompt": "Person dancing energetically",
+                "keep_audio": True,
+                "motion_direction": "image_direction",
+                "mode": "std",
+            },
+        },
+        """
+        {"email": "performer+1@example.com", "imageUrl": "https://cdn.example.test/in/pose.png",
+         "motionUrl": "https://cdn.example.test/in/walk.mp4", "prompt": "Person dancing energetically",
+         "keepAudio": true, "motionDirection": "image_direction", "mode": "std",
+         "replyUrl": "https://hooks.example.test/k", "replyRef": "job-7"}
+        """,
+    ),
+    "March 2026": (
+        {
+            "motion_url": VIDEO,
+            "options": {
+                "model_name": "kling-v3-0",
+                "prompt": "Person dancing energetically",
+                "keep_audio": False,
+                "motion_direction": "motion_direction",
+                "mode": "std",
+                "element": "u_123456789012345",
+            },
+        },
+        """
+        {"email": "performer+1@example.com", "model_name": "kling-v3-0",
+         "imageUrl": "https://cdn.example.test/in/pose.png", "motionUrl": "https://cdn.example.test/in/walk.mp4",
+         "prompt": "Person dancing energetically", "keepAudio": false, "motionDirection": "motion_direction",
+         "mode": "std", "element_1": "u_123456789012345",
+         "replyUrl": "https://hooks.example.test/k", "replyRef": "job-7"}
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize("form", DIALECTS)
+def test_each_form_of_motion_create_is_spelled_as_published(form: str) -> None:
+    """Equal to a body written by hand: names, types and all, and nothing more."""
+    given, written = DIALECTS[form]
+    built = video(**given, email=EMAIL, reply_url="https://hooks.example.test/k")
+    assert json.loads(json.dumps(built.json)) == json.loads(written)
+
+
+def test_a_submit_travels_on_a_connection_of_its_own_and_bears_a_mark() -> None:
+    """So that its outcome is never left open without need, and can be found out."""
+    for built in (submit(), video(motion_url=VIDEO), video(work_id=17)):
+        assert built.fresh
+        assert (built.json or {})["replyRef"] == "job-7"
+
+
+@pytest.mark.parametrize("value", [0, True, "17", 1.5, None], ids=repr)
+def test_a_work_id_is_a_whole_number(value: object) -> None:
+    """Negative ones are those of the official motions."""
+    if value is not None:
+        with pytest.raises(InvalidRequestError, match="a work id is a whole number"):
+            video(work_id=value)
+    assert (video(work_id=-(10**20)).json or {})["workId"] == -(10**20)
+
+
+@pytest.mark.parametrize("value", [value for value in NO_URLS if value != ""], ids=repr)
+def test_motion_and_image_of_a_video_are_urls(value: object) -> None:
+    """The text names which is none."""
+    with pytest.raises(InvalidRequestError, match="motion "):
+        video(motion_url=value)
+    with pytest.raises(InvalidRequestError, match="image "):
+        video(motion_url=VIDEO, image_url=value)
+
+
+@pytest.mark.parametrize("count", [0, 11])
+def test_one_to_ten_assets_are_deleted_at_once(count: int) -> None:
+    """As many as the API takes."""
+    with pytest.raises(InvalidRequestError, match=f"1 to 10 assets are deleted at once, got {count}"):
+        requests.delete_uploaded(range(1, count + 1), email=EMAIL)
+
+
+def test_a_delete_of_assets_names_the_account() -> None:
+    """It is the one call in which the API wants it even of the only account."""
+    with pytest.raises(InvalidRequestError, match="email is required"):
+        requests.delete_uploaded([1], email=None)
+
+
+@pytest.mark.parametrize("value", ["text", "", "Video", 5, ["video"]], ids=repr)
+def test_lists_are_limited_to_known_kinds(value: object) -> None:
+    """The text says which there are."""
+    for build in (requests.list_tasks, requests.list_uploaded):
+        with pytest.raises(InvalidRequestError, match="content_type must be 'video' or 'image' or 'audio', got"):
+            build(content_type=value)  # type: ignore[arg-type]  # wrong types are what is tested
+
+
+@pytest.mark.parametrize("value", [0, -1, True, None, "", "abc", "1.5", "1,2", b"17", 1.0], ids=repr)
+def test_what_is_no_asset_id_is_refused(value: object) -> None:
+    """Nothing but digits gets into the list of ids."""
+    with pytest.raises(InvalidRequestError, match="the id of an uploaded asset is a whole number or its digits, got"):
+        checked_asset_id(value)  # type: ignore[arg-type]  # wrong types are what is tested
+    assert checked_asset_id(" 700000000000000001 ") == 700_000_000_000_000_001
 
 
 def test_a_list_of_running_tasks_is_asked_for_all_accounts_at_once() -> None:
@@ -151,12 +366,6 @@ def test_texts_are_sent_trimmed() -> None:
     assert body["replyUrl"] == "https://hooks.example.test/k"
     assert checked_email(f" {EMAIL} ") == EMAIL
 
-
-NO_URLS = [
-    "", "  ", 17, b"https://example.test/", "walk.mp4", "/tmp/walk.mp4", "ftp://example.test/a", "https://",
-    "https:///a.mp4", "https://exa mple.test/a", "https://example.test/a b", "https://example.test/a\nb", "https://[::1",
-    "file:///tmp/a.mp4", "javascript:alert(1)",
-]  # fmt: skip
 
 NO_COUNTS: list[object] = [0, -1, True, False, "3", 1.5, 3.0, [], float("nan"), 10**9]
 

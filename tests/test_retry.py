@@ -23,7 +23,7 @@ from klingmotion.errors import (
     KlingMotionError,
     RateLimitError,
 )
-from klingmotion.eta import Eta
+from klingmotion.eta import Eta, left_of
 from klingmotion.models import Task
 from klingmotion.retry import UNTOLD_PAUSE, PollPolicy, RetryPolicy, poll, retry
 
@@ -170,7 +170,7 @@ def looks_at(
     ages = [age]
     while age < duration:
         if told is not None:
-            eta.note(Task(id=17, **told(age)), age)  # type: ignore[arg-type]  # ETA fields by name
+            eta.note(left_of(Task(id=17, **told(age))), age)  # type: ignore[arg-type]  # ETA fields by name
         age += policy.interval(age, chance(), eta.left(age))
         ages.append(age)
     return ages
@@ -208,7 +208,7 @@ def eta_after(*looks: tuple[float, dict[str, float]]) -> Eta:
     """What is believed after looks at the given times that told the given ETA fields."""
     eta = Eta()
     for now, told in looks:
-        eta.note(Task(id=17, **told), now)  # type: ignore[arg-type]  # ETA fields by name
+        eta.note(left_of(Task(id=17, **told)), now)  # type: ignore[arg-type]  # ETA fields by name
     return eta
 
 
@@ -288,9 +288,9 @@ def test_an_estimate_that_stops_making_sense_is_dropped() -> None:
     """Belief has to be earned again after every odd answer."""
     eta = eta_after((0, {"eta_time": 60}), (10, {"eta_time": 50}))
     assert eta.left(10) == 50
-    eta.note(Task(id=17, eta_time=50), 20)
+    eta.note(left_of(Task(id=17, eta_time=50)), 20)
     assert eta.left(20) is None
-    eta.note(Task(id=17, eta_time=40), 30)
+    eta.note(left_of(Task(id=17, eta_time=40)), 30)
     assert eta.left(30) == 40
 
 
@@ -313,7 +313,7 @@ def test_no_estimate_moves_the_interval_out_of_its_limits(
     eta, now = Eta(), 0.0
     for passed, estimate, server_time in looks:
         now += passed
-        eta.note(Task(id=17, eta_time=estimate, current_timestamp=server_time), now)
+        eta.note(left_of(Task(id=17, eta_time=estimate, current_timestamp=server_time)), now)
         wait = policy.interval(now, chance, eta.left(now))
         assert floor * (1 - jitter) - 1e-9 <= wait <= floor + room
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 import aiohttp
 
 from klingmotion import (
+    Account,
+    AccountSession,
     AiohttpTransport,
     APIResponseError,
     APIStatusError,
     Asset,
+    AssetDeletion,
+    Balance,
+    Batch,
+    BatchTotals,
     ByteSource,
+    Capacity,
     Deletion,
     Download,
     DownloadError,
     Endpoint,
+    EndpointUnavailableError,
+    JournalError,
     Json,
     KlingMotionError,
     Limitation,
@@ -28,12 +37,15 @@ from klingmotion import (
     MotionFiles,
     MotionSession,
     OnCancel,
+    Outcome,
+    PersonNotFoundError,
     PointGrant,
     PollPolicy,
     RateLimitError,
     Request,
     Response,
     RetryPolicy,
+    RunningTask,
     SubmitUncertainError,
     Task,
     TaskArgument,
@@ -45,9 +57,13 @@ from klingmotion import (
     TaskTimeoutError,
     Ticket,
     Transport,
+    UploadedAsset,
     UploadProgress,
     UserPoints,
     UserTickets,
+    Video,
+    VideoFile,
+    VideoOptions,
     Work,
     WorkComment,
     __version__,
@@ -156,7 +172,130 @@ async def motions(session: MotionSession, asset: Asset) -> None:
     await session.submit_motion(b"frames")  # type: ignore[arg-type]  # upload it first
 
 
+async def videos(session: MotionSession, asset: Asset, motion: Motion, stored: UploadedAsset) -> None:
+    video = await session.create_video(motion="dance.mp4", image="me.png")
+    assert_type(video, Video)
+    for moves in (
+        17,
+        "dance.mp4",
+        Path("dance.mp4"),
+        b"frames",
+        "https://cdn.example.test/a.mp4",
+        motion,
+        asset,
+        stored,
+    ):
+        for shown in ("me.png", Path("me.png"), b"pixels", asset, stored):
+            assert_type(await session.submit_video(moves, shown), Task)
+    options: VideoOptions = {"keep_audio": True, "mode": "pro"}
+    task = await session.submit_video(
+        motion,
+        asset,
+        reply_url="https://hooks.example.test/k",
+        reply_ref="job-9",
+        email="performer@example.com",
+        **options,
+    )
+    video = await session.create_video(
+        17,
+        asset,
+        timeout=None,
+        on_submitted=save,
+        on_change=show,
+        on_progress=progress,
+        poll=PollPolicy(),
+        on_cancel="untrack",
+        duration=10,
+        character_id=0,
+        prompt="on a stage",
+    )
+    for named in (task, task.ref, task.id, str(task.ref)):
+        assert_type(await session.wait_for_video(named, timeout=60, on_change=show), Video)
+    assert_type((video.task, video.task_id, video.works), tuple[Task, int, tuple[Work, ...]])
+    assert_type((video.url, video.cover_url, video.duration), tuple[str | None, str | None, float | None])
+    saved = await session.download_video(video, Path("out"), on_progress=print, email=None)
+    assert_type(saved, VideoFile)
+    assert_type((saved.path, saved.clean, saved.reason), tuple[Path, bool, str | None])
+    await session.submit_video(17.0, asset)  # type: ignore[arg-type]  # no motion is named so
+    await session.submit_video(17, asset, duration=7)  # type: ignore[arg-type]  # 5 or 10
+    await session.submit_video(17, asset, lenght=5)  # type: ignore[call-arg]  # no such option
+
+
+async def clips(folder: Path) -> AsyncIterator[Path]:
+    """Clips may come from anywhere."""
+    for clip in folder.iterdir():
+        yield clip
+
+
+async def batches(session: MotionSession) -> None:
+    async for outcome in session.extract_motions(["a.mp4", Path("b.mp4")], journal="run.db", out=Path("out")):
+        assert_type(outcome, Outcome)
+        assert_type((outcome.source, outcome.index), tuple[str, int | None])
+        assert_type(outcome.status, Literal["done", "failed", "uncertain", "unfinished"])
+        assert_type((outcome.ok, outcome.earlier), tuple[bool, bool])
+        assert_type((outcome.account, outcome.ref, outcome.task), tuple[str | None, TaskRef | None, Task | None])
+        assert_type((outcome.motion, outcome.files), tuple[Motion | None, MotionFiles | None])
+        assert_type(outcome.error, Exception | None)
+
+    def told(source: str, about: object) -> None: ...
+
+    async def over(outcome: Outcome) -> None: ...
+
+    batch = session.extract_motions(
+        clips(Path("clips")),
+        journal=None,
+        out=None,
+        parts=["bvh", "video"],
+        accounts=("a@example.com", "b@example.com"),
+        concurrency=3,
+        ordered=True,
+        timeout=None,
+        settle=60,
+        retry_failed=True,
+        resubmit_uncertain=True,
+        salt="again",
+        reply_url="https://hooks.example.test/k",
+        poll=PollPolicy(),
+        on_start=print,
+        on_progress=told,
+        on_submitted=told,
+        on_change=told,
+        on_done=over,
+    )
+    assert_type(batch, Batch)
+    try:
+        async with batch as entered:
+            assert_type(await anext(entered), Outcome)
+            assert_type(batch.stop(), None)
+    except JournalError as error:
+        assert_type(error.ref, TaskRef | None)
+    await batch.aclose()
+    assert_type(batch.totals, BatchTotals)
+    assert_type((batch.totals.done, batch.totals.complete), tuple[int, bool])
+    session.extract_motions("a.mp4", concurrency="3")  # type: ignore[arg-type]  # a number
+    session.extract_motions([17])  # type: ignore[list-item]  # paths
+
+
+async def accounts(session: MotionSession) -> None:
+    assert_type(await session.accounts(), tuple[Account, ...])
+    account = await session.account("performer@example.com")
+    assert_type(account, Account)
+    assert_type((account.session, account.balance), tuple[AccountSession | None, Balance | None])
+    if account.session is not None:
+        assert_type(account.session.expires_at, datetime | None)
+    assert_type(await session.capacity(), tuple[Capacity, ...])
+    assert_type(await session.running(), tuple[RunningTask, ...])
+    assert_type(session.uploaded_assets(content_type="image", name="me"), AsyncIterator[UploadedAsset])
+    async for stored in session.uploaded_assets(oldest_first=True, page_size=100):
+        assert_type((stored.id, stored.url, stored.cover_url), tuple[int | None, str | None, str | None])
+        assert_type(await session.delete_asset(stored, 17, "18", email="performer@example.com"), AssetDeletion)
+    session.uploaded_assets(content_type="text")  # type: ignore[arg-type]  # no such kind
+
+
 async def tasks(session: MotionSession) -> None:
+    assert_type(session.tasks(), AsyncIterator[Task])
+    assert_type([one async for one in session.tasks(created_after=datetime.now(UTC), content_type="video")], list[Task])
+    await session.untrack_task(17)
     task = await session.get_task(17)
     assert_type(task, Task)
     for named in (task, task.ref, "17"):
@@ -208,6 +347,8 @@ async def catching(session: MotionSession) -> None:
             await session.wait_for_motion(17)
     except TaskTimeoutError as late:
         assert_type(await session.wait_for_motion(late.ref), Motion)
+    except (EndpointUnavailableError, PersonNotFoundError) as refused:
+        assert_type(refused.status, int)
     except SubmitUncertainError as uncertain:
         assert_type(await session.wait_for_motion(uncertain.ref, timeout=None), Motion)
     except KlingMotionError as other:

@@ -12,7 +12,18 @@ from typing import Annotated, Final
 import typer
 
 import klingmotion
-from klingmotion.cli import emulating, extracting, motions, streams, tasks
+from klingmotion.cli import (
+    accounts,
+    batching,
+    creating,
+    emulating,
+    extracting,
+    inventory,
+    journals,
+    motions,
+    streams,
+    tasks,
+)
 from klingmotion.cli.display import Lines
 from klingmotion.cli.execution import debug, failed
 
@@ -23,6 +34,8 @@ _EPILOG: Final = """\
 
   export USEAPI_TOKEN=user:<number>-<letters>
   klingmotion extract dance.mp4 walk.mp4 --out motions
+  klingmotion batch clips --journal run.db --out motions
+  klingmotion create --image me.png --motion dance.mp4 --out videos
   klingmotion wait 301000000000017 --out motions
 
 [bold]Exit codes[/]
@@ -38,11 +51,19 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], str], ...]] = (
     ("demo", extracting.demo, "Without a token"),
     ("emulate", emulating.emulate, "Without a token"),
     ("extract", extracting.extract, "From clip to motion"),
+    ("batch", batching.batch, "From clip to motion"),
+    ("journal", journals.journal, "From clip to motion"),
     ("submit", tasks.submit, "From clip to motion"),
+    ("create", creating.create, "From motion to video"),
     ("wait", tasks.wait, "From clip to motion"),
     ("list", motions.list_motions, "Motions of the account"),
     ("download", motions.download, "Motions of the account"),
     ("delete", tasks.delete, "Motions of the account"),
+    ("assets", inventory.assets, "The account"),
+    ("tasks", inventory.tasks, "The account"),
+    ("accounts", accounts.accounts, "The account"),
+    ("capacity", accounts.capacity, "The account"),
+    ("running", accounts.running, "The account"),
 )
 
 #: Work ids of official templates are negative: not every word that begins with a dash is an option.
@@ -63,7 +84,7 @@ def _options(
         bool, typer.Option("--debug", help="Log everything on stderr, with tracebacks; never the token.")
     ] = False,
 ) -> None:
-    """Motion data (BVH) from videos of a person, through the Kling API v1 of useapi.net.
+    """Motion data (BVH) from videos of a person, and videos from motions, through the Kling API v1 of useapi.net.
 
     The API token is taken from $USEAPI_TOKEN. Answers go to stdout, everything else to stderr.
     """

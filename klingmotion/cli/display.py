@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from klingmotion.cli import streams
-from klingmotion.cli.outcome import Outcome
+from klingmotion.cli.failure import Failure
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Event, Track
 
@@ -31,7 +31,7 @@ class Display(Protocol):
     def show(self, track: Track, event: Event) -> None:
         """Show a step of a track."""
 
-    def fail(self, outcome: Outcome) -> None:
+    def fail(self, failure: Failure) -> None:
         """Show what went wrong outside any track."""
 
     def say(self, line: str) -> None:
@@ -71,9 +71,9 @@ class Lines:
             first, *more = event.words
             self._block(f"{track.name}: {'failed: ' if event.name == 'error' else ''}{first}", more)
 
-    def fail(self, outcome: Outcome) -> None:
+    def fail(self, failure: Failure) -> None:
         """What went wrong outside any track."""
-        first, *more = outcome.lines
+        first, *more = failure.lines
         self._block(f"error: {first}", more)
 
     def say(self, line: str) -> None:
@@ -110,9 +110,9 @@ class Objects:
         """A step."""
         streams.answer_json({"event": event.name, "clip": track.clip, **event.fields})
 
-    def fail(self, outcome: Outcome) -> None:
+    def fail(self, failure: Failure) -> None:
         """What went wrong outside any track."""
-        streams.answer_json({"event": "error", "clip": None, **outcome.fields})
+        streams.answer_json({"event": "error", "clip": None, **failure.fields})
 
     def say(self, line: str) -> None:
         """Nothing: every step is an object already."""

@@ -8,7 +8,7 @@ import typer
 
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import execute
-from klingmotion.cli.outcome import ExitCode
+from klingmotion.cli.failure import ExitCode
 
 Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Where to listen; 0 takes a free port.")]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]

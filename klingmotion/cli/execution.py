@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 import typer
 
 from klingmotion.cli.display import Display, Lines, Objects
+from klingmotion.cli.failure import ExitCode, Failure
 from klingmotion.cli.live import LiveDisplay
-from klingmotion.cli.outcome import ExitCode, Outcome
 from klingmotion.cli.track import Track
 
 Work = Callable[[Display], Coroutine[object, object, ExitCode]]
@@ -27,13 +27,22 @@ def left_behind(display: Display) -> ExitCode:
     for track in under_way:
         track.interrupted()
     if not under_way:
-        display.fail(Outcome.of(KeyboardInterrupt()))
+        display.fail(Failure.of(KeyboardInterrupt()))
     return ExitCode.INTERRUPTED
 
 
-def execute(work: Work, *, json: bool = False, on_interrupt: Callable[[Display], ExitCode] = left_behind) -> NoReturn:
-    """Run `work` with the display that suits, and end the command with the exit code it comes to."""
-    raise typer.Exit(int(_executed(work, chosen_display(json=json), on_interrupt)))
+def execute(
+    work: Work,
+    *,
+    json: bool = False,
+    on_interrupt: Callable[[Display], ExitCode] = left_behind,
+    live: type[LiveDisplay] = LiveDisplay,
+) -> NoReturn:
+    """Run `work` with the display that suits, and end the command with the exit code it comes to.
+
+    `live` is the display for a terminal.
+    """
+    raise typer.Exit(int(_executed(work, chosen_display(json=json, live=live), on_interrupt)))
 
 
 async def attempt(track: Track, work: Awaitable[None]) -> ExitCode:
@@ -49,12 +58,12 @@ async def attempt(track: Track, work: Awaitable[None]) -> ExitCode:
     return ExitCode.DONE
 
 
-def chosen_display(*, json: bool) -> Display:
+def chosen_display(*, json: bool, live: type[LiveDisplay] = LiveDisplay) -> Display:
     """JSON if asked for; lines if nobody watches, or a log is to be read; else the live display."""
     if json:
         return Objects()
-    watched = LiveDisplay.fits() and not debugging()
-    return LiveDisplay() if watched else Lines()
+    watched = live.fits() and not debugging()
+    return live() if watched else Lines()
 
 
 def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode]) -> ExitCode:
@@ -76,9 +85,9 @@ def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], Ex
 def failed(display: Display, error: Exception) -> ExitCode:
     """Show an error that belongs to no track; the exit code it stands for."""
     logger.debug("the command failed", exc_info=error)
-    outcome = Outcome.of(error)
-    display.fail(outcome)
-    return outcome.exit_code
+    failure = Failure.of(error)
+    display.fail(failure)
+    return failure.exit_code
 
 
 def debug() -> None:

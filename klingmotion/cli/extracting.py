@@ -16,8 +16,8 @@ from attrs import frozen
 from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
+from klingmotion.cli.failure import ExitCode
 from klingmotion.cli.files import save, show_file
-from klingmotion.cli.outcome import ExitCode
 from klingmotion.cli.sessions import INVENTED, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.downloads import Part
@@ -39,9 +39,6 @@ Clips = Annotated[
 ]
 Cover = Annotated[
     Path | None, typer.Option(metavar="FILE", help="An image to use as cover; else the first frame of each clip.")
-]
-Emulated = Annotated[
-    bool, typer.Option("--emulator", help="Use the local emulator: no token, no cost, an invented motion.")
 ]
 
 
@@ -83,7 +80,7 @@ def extract(
     cover: Cover = None,
     email: options.Email = None,
     timeout: options.Timeout = TIMEOUT,
-    emulator: Emulated = False,
+    emulator: options.Emulated = False,
     json: options.Json = False,
 ) -> None:
     """Extract the motion of each clip and save its files; each clip submitted is paid for.
@@ -131,7 +128,7 @@ async def _extract(
 ) -> None:
     now = asyncio.get_running_loop().time
     deadline = None if order.timeout is None else now() + order.timeout
-    async with _until(deadline, f"the upload of {track.name} was not done in time; nothing was submitted"):
+    async with until(deadline, f"the upload of {track.name} was not done in time; nothing was submitted"):
         asset = await upload(session, clip, track)
     ref = coming_ref(asset, order.email)
     track.submitting(ref)
@@ -170,7 +167,8 @@ async def _cover(session: MotionSession, order: Order) -> Asset | None:
 
 
 @asynccontextmanager
-async def _until(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
+async def until(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
+    """Give up what goes on inside at the deadline; `otherwise` says so."""
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:

@@ -1,4 +1,4 @@
-"""The files of a motion: saved, told of one by one, and given as the answer."""
+"""The files of a motion or video: saved, told of one by one, and given as the answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from attrs import asdict
 
 from klingmotion.cli.display import Display
+from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Track
 from klingmotion.downloads import PARTS, Part
 from klingmotion.models import Motion, MotionFiles
 from klingmotion.session import MotionSession
+from klingmotion.videos import Video
 
 
 async def save(
@@ -61,6 +63,19 @@ def linked(motion: Motion) -> tuple[Part, ...]:
     """The parts that a motion has."""
     links = {"bvh": motion.bvh_url, "binary": motion.binary_url, "video": motion.video_url, "cover": motion.cover_url}
     return tuple(part for part in PARTS if links[part])
+
+
+async def finish_video(session: MotionSession, video: Video, out: Path | None, track: Track, display: Display) -> None:
+    """Save a video and give its path as the answer; without a directory, the link to it."""
+    if out is None:
+        track.video_done(video)
+        display.answer(printable(video.url or ""))
+        return
+    track.downloading(video, ("video",))
+    file = await session.download_video(video, out, on_progress=track.received)
+    track.video_saved(file)
+    track.video_done(video, file)
+    display.answer(str(file.path))
 
 
 def show_file(track: Track, display: Display) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from klingmotion.cli import streams
 from klingmotion.cli.amounts import clock, share_of, size
-from klingmotion.cli.outcome import Outcome
+from klingmotion.cli.failure import Failure
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Event, Stage, Track
 from klingmotion.cli.transfer import Transfer
@@ -84,9 +84,9 @@ class LiveDisplay:
         for line in more:
             self.say(f"  {line}")
 
-    def fail(self, outcome: Outcome) -> None:
+    def fail(self, failure: Failure) -> None:
         """What went wrong outside any track."""
-        first, *more = outcome.lines
+        first, *more = failure.lines
         self._print(Text(f"{self._bad} ", style="red").append(printable(first), style="default"))
         for line in more:
             self.say(f"  {line}")
@@ -109,9 +109,13 @@ class LiveDisplay:
         self._console.print(text, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
-        clocks = max((len(clock(track.elapsed)) for track in self.tracks), default=0)
-        longest = max((len(track.name) for track in self.tracks), default=0)
-        name, detail = _widths(self._console.width - _FIXED - clocks, longest)
+        tracks = list(self.tracks)
+        return self._table(tracks, max((len(track.name) for track in tracks), default=0))
+
+    def _table(self, tracks: list[Track], longest: int, least: int = _NAME) -> Table:
+        """A line for each track under way; the longest name has so many characters, and gets `least` of them."""
+        clocks = max((len(clock(track.elapsed)) for track in tracks), default=0)
+        name, detail = _widths(self._console.width - _FIXED - clocks, longest, least)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=1)
         table.add_column(no_wrap=True, overflow="ellipsis", width=name)
@@ -119,19 +123,19 @@ class LiveDisplay:
         if detail:
             table.add_column(no_wrap=True, overflow="ellipsis", width=detail, style="dim")
         table.add_column(no_wrap=True, justify="right", style="dim")
-        for track in list(self.tracks):
+        for track in tracks:
             if track.began is not None and not track.stage.is_last:
                 details = [_detail(track, detail)] if detail else []
                 table.add_row(self._spinner, Text(track.name), _status(track), *details, clock(track.elapsed))
-        queued = sum(track.began is None and not track.stage.is_last for track in self.tracks)
+        queued = sum(track.began is None and not track.stage.is_last for track in tracks)
         if queued:
             table.add_row("", Text(f"{queued} more", style="dim"), Text("queued", style="dim"))
         return table
 
 
-def _widths(room: int, longest: int) -> tuple[int, int]:
+def _widths(room: int, longest: int, least: int) -> tuple[int, int]:
     """Columns of names and of details: as much detail as leaves room for a name, or none."""
-    least = min(longest, _NAME)
+    least = min(longest, least)
     detail = max((columns for columns in _DETAILS if room - columns >= least), default=0)
     name = max(min(longest, room - detail), 1)
     return name, min(room - name, _DETAILS[-1] - _BAR + _LONGEST_BAR) if detail else 0

@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from klingmotion.cli import options, streams
+from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
+from klingmotion.cli.failure import ExitCode
 from klingmotion.cli.files import linked, save, show_file
-from klingmotion.cli.outcome import ExitCode
+from klingmotion.cli.rows import Row, length, listing, show_rows
 from klingmotion.cli.sessions import account, opened
-from klingmotion.cli.streams import printable
-from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.cli.track import Event, Track
 from klingmotion.downloads import Part
 from klingmotion.errors import MotionNotListedError
 from klingmotion.models import Motion
@@ -40,26 +36,16 @@ def list_motions(official: Official = False, email: options.Email = None, json: 
     """
 
     async def work(display: Display) -> ExitCode:
-        track = _listing(Track(display, "list"), display)
+        track = listing(Track(display, "list"), display, "listing the motions")
         return await attempt(track, _list(email, official, track, display))
 
     execute(work, json=json)
 
 
 async def _list(email: str | None, official: bool, track: Track, display: Display) -> None:
-    found = []
     async with opened(email) as session:
-        async for motion in session.motions(mine=not official):
-            found.append(motion)
-            fields = {"task_id": motion.task_id, "work_id": motion.work_id, "motion": spell(motion)}
-            track.note(Event("motion", (), fields))
-            if not streams.on_terminal():
-                display.answer("\t".join(_columns(motion)))
-    track.over()
-    if not found:
-        display.say("There is no motion.")
-    elif streams.on_terminal():
-        display.answer(_table(found))
+        rows = (_row(motion) async for motion in session.motions(mine=not official))
+        await show_rows(rows, track, display, otherwise="There is no motion.")
 
 
 def download(
@@ -77,7 +63,7 @@ def download(
 
     async def work(display: Display) -> ExitCode:
         number = _number(motion)
-        track = _listing(Track(display, f"motion {number}", out=out, parts=chosen), display)
+        track = listing(Track(display, f"motion {number}", out=out, parts=chosen), display, "listing the motions")
         return await attempt(track, _download(number, out, email, chosen, track, display))
 
     execute(work, json=json)
@@ -112,44 +98,17 @@ def _number(text: str) -> int:
     return options.task_id(TaskRef.parse(text))
 
 
-def _listing(track: Track, display: Display) -> Track:
-    track.stage = Stage.LISTING
-    display.tracks.append(track)
-    display.busy(track, "listing the motions")
-    return track
-
-
-# --- How a motion looks ---------------------------------------------------------------------------------------------
-
-
-def _columns(motion: Motion) -> tuple[str, ...]:
-    values = (motion.task_id, motion.work_id, motion.asset_id, motion.name, motion.bvh_url)
-    return tuple("" if value is None else printable(str(value)) for value in values)
-
-
-def _table(motions: list[Motion]) -> str:
-    """The motions in columns, without those nobody has an entry for."""
-    rows = [_cells(motion) for motion in motions]
-    used = [name for name in rows[0] if any(row[name] for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in used:
-        table.add_column(name, overflow="fold", no_wrap=name in ("task", "work"))
-    for row in rows:
-        table.add_row(*(Text(row[name]) for name in used))
-    console = Console()
-    with console.capture() as drawn:
-        console.print(table)
-    return drawn.get().rstrip("\n")
-
-
-def _cells(motion: Motion) -> dict[str, str]:
-    cells = {
-        "task": motion.task_id,
-        "work": motion.work_id,
-        "asset": motion.asset_id,
-        "name": motion.name,
-        "tag": motion.tag,
-        "length": None if motion.duration is None else f"{motion.duration:.1f} s",
-        "files": " ".join(linked(motion)),
-    }
-    return {name: "" if value is None else printable(str(value)) for name, value in cells.items()}
+def _row(motion: Motion) -> Row:
+    return Row(
+        event=Event("motion", (), {"task_id": motion.task_id, "work_id": motion.work_id, "motion": spell(motion)}),
+        columns=(motion.task_id, motion.work_id, motion.asset_id, motion.name, motion.bvh_url),
+        cells={
+            "task": motion.task_id,
+            "work": motion.work_id,
+            "asset": motion.asset_id,
+            "name": motion.name,
+            "tag": motion.tag,
+            "length": length(motion.duration),
+            "files": " ".join(linked(motion)),
+        },
+    )

@@ -24,6 +24,9 @@ def _listed(values: list[str] | None) -> list[str] | None:
 Email = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="The linked Kling account to use; else $USEAPI_EMAIL.")
 ]
+Emulated = Annotated[
+    bool, typer.Option("--emulator", help="Use the local emulator: no token, no cost, an invented result.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per step on stdout, errors included.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where to save the files; made if it is missing.")]
 Parts = Annotated[
@@ -34,9 +37,9 @@ Parts = Annotated[
         help=f"Save these parts only: {', '.join(PARTS)}. May be repeated.",
     ),
 ]
-Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the motion at most; 0 for no limit.")
-]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait at most; 0 for no limit.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ContentType = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only what is video, image or audio.")]
 TaskText = Annotated[str, typer.Argument(metavar="TASK", help="A task id, or the reference that `submit` printed.")]
 
 

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from klingmotion.cli.amounts import size
 from klingmotion.cli.display import Display
-from klingmotion.cli.outcome import ExitCode
+from klingmotion.cli.failure import ExitCode
 from klingmotion.cli.sessions import account
 from klingmotion.emulator import Account, Books, ByTime, Chaos, Emulator, SeenRequest
 from klingmotion.errors import ConfigurationError

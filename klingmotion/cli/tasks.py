@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,8 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display, Lines
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import coming_ref, upload
-from klingmotion.cli.files import save, show_file
-from klingmotion.cli.outcome import ExitCode, Outcome, resume_command
+from klingmotion.cli.failure import ExitCode, Failure, resume_command
+from klingmotion.cli.files import finish_video, save, show_file
 from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Stage, Track
@@ -23,11 +24,11 @@ from klingmotion.engine import TIMEOUT
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Motion
 from klingmotion.refs import TaskRef
+from klingmotion.videos import Video, makes_video
 
 Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video of 2 to 10 s with one clearly visible person.")]
 ReplyUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the API posts progress and result to.")]
-WaitOut = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the motion's files there.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+WaitOut = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the files there.")]
 
 
 def submit(clip: Clip, email: options.Email = None, reply_url: ReplyUrl = None, json: options.Json = False) -> None:
@@ -65,10 +66,10 @@ def wait(
     timeout: options.Timeout = TIMEOUT,
     json: options.Json = False,
 ) -> None:
-    """Wait for a task and give its motion; with --out, save its files.
+    """Wait for a task and give its motion or its video; with --out, save the files.
 
     Also finds out what became of a submit that was interrupted or left unclear: give the reference printed then. On
-    stdout comes the path of the BVH file, or without --out the link to it.
+    stdout comes the path of the BVH or video file, or without --out the link to it. --parts are those of a motion.
     """
     chosen = options.chosen(parts)
     if chosen and out is None:
@@ -93,9 +94,16 @@ async def _wait(
     track: Track,
     display: Display,
 ) -> None:
+    now = asyncio.get_running_loop().time
+    deadline = None if timeout is None else now() + timeout
     async with opened(ref.email) as session:
         track.waiting()
-        motion = await session.wait_for_motion(ref, timeout=timeout, on_change=track.changed)
+        task = await session.wait_for_task(ref, timeout=timeout, on_change=track.changed)
+        if makes_video(task):
+            await finish_video(session, Video(task=task), out, track, display)
+            return
+        left = None if deadline is None else max(deadline - now(), 0.001)
+        motion = await session.wait_for_motion(task, timeout=left)
         if out is None:
             track.done(motion)
             display.answer(_link(motion))
@@ -110,13 +118,13 @@ def _link(motion: Motion) -> str:
     return printable(next((link for link in links if link), ""))
 
 
-def delete(task: options.TaskText, yes: Yes = False, email: options.Email = None) -> None:
+def delete(task: options.TaskText, yes: options.Yes = False, email: options.Email = None) -> None:
     """Delete a task with its works and its motion, for good.
 
     Asks first; where nobody can answer, --yes is needed.
     """
     if not yes:
-        _confirm(task)
+        confirm(f"Delete task {printable(task)} with its works and its motion, for good?")
 
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(task)
@@ -130,14 +138,14 @@ def delete(task: options.TaskText, yes: Yes = False, email: options.Email = None
     execute(work)
 
 
-def _confirm(task: str) -> None:
-    """Ask whether to go on; ends the command if not."""
+def confirm(question: str) -> None:
+    """Ask whether to delete something; ends the command if not."""
     if not sys.stdin.isatty():
         error = InvalidRequestError("nobody is there to ask: pass --yes to delete for good. Nothing was deleted")
-        Lines().fail(Outcome.of(error))
+        Lines().fail(Failure.of(error))
         raise typer.Exit(ExitCode.USAGE)
     try:
-        agreed = typer.confirm(f"Delete task {printable(task)} with its works and its motion, for good?", err=True)
+        agreed = typer.confirm(question, err=True)
     except typer.Abort:
         Lines().say("")  # the prompt's line ends here
         Lines().say("Interrupted; nothing was deleted.")

@@ -5,20 +5,21 @@ prints, one object each; their names and fields stay as they are:
 
     event         fields besides `event` and `clip` (the path as given, or null)
     uploading     sent, total (bytes), attempt
-    uploaded      resource_url, cover_url
+    uploaded      resource_url, cover_url, url (of an image)
     submitting    ref (finds the task again should the outcome stay unclear)
     submitted     task_id, ref, status_name, task
     waiting       task_id, ref
     changed       task_id, status_name, task
     listing       task_id
     downloading   task_id, work_id, received, total (bytes of all parts; total is null until it is known)
-    saved         task_id, work_id, file (as in `files`), path
-    motion        task_id, work_id, motion (`list` only)
+    saved         task_id, work_id, file (as in `files`), path; of a video also clean, reason
     done          task_id, work_id, motion, files, seconds, emulated
+    done          of a video: task_id, work_id, task, url, files, clean, reason, seconds, emulated
     error         kind, message, notes, exit_code, task_id, ref, resume
 
 `task` and `motion` are spelled as the API spells them; `files` has bvh, bvh_archive, binary, video and cover: a path or
-null, or is null itself if nothing was downloaded. `uploading` and `downloading` come when a transfer begins, and then
+null, or is null itself if nothing was downloaded; of a video it has video only. Commands that list have an event for
+each entry, named in `rows`. `uploading` and `downloading` come when a transfer begins, and then
 once a second at most.
 """
 
@@ -33,12 +34,14 @@ from typing import Protocol
 from attrs import asdict, field, frozen
 
 from klingmotion.cli.amounts import seconds, size
-from klingmotion.cli.outcome import Outcome, known_ref, resume_command
+from klingmotion.cli.failure import Failure, known_ref, resume_command
 from klingmotion.cli.streams import printable
 from klingmotion.cli.transfer import Transfer
 from klingmotion.downloads import Part
+from klingmotion.errors import APIStatusError
 from klingmotion.models import Asset, DownloadProgress, Json, Motion, MotionFiles, Task, UploadProgress
 from klingmotion.refs import TaskRef
+from klingmotion.videos import Video, VideoFile, makes_video
 from klingmotion.wire import spell
 
 #: Seconds between two reports of one transfer.
@@ -107,7 +110,7 @@ class Track:
         self._out = out
         self._parts = parts
         self._attempt = 0
-        self._motion_ids: dict[str, Json] = {}
+        self._ids: dict[str, Json] = {}
         self._emulated = emulated
         self._clock = clock
         self._reported = clock()
@@ -130,21 +133,22 @@ class Track:
         """The clock starts."""
         self.began = self._clock()
 
-    def uploading(self, progress: UploadProgress) -> None:
+    def uploading(self, progress: UploadProgress, *, file: str = "") -> None:
         """Bytes have been handed over. People are told of each attempt, programs also of how it goes."""
         starts = self.transfer is None or self._attempt != progress.attempt
         if self.transfer is None or starts:
             self._attempt, self.transfer = progress.attempt, Transfer(["file"], self._clock)
         self.transfer.note("file", progress.sent, progress.total)
         again = f", attempt {progress.attempt}" if progress.attempt > 1 else ""
-        words = (f"uploading {size(progress.total)}{again}",) if starts else ()
+        amount = f"{printable(file)} ({size(progress.total)})" if file else size(progress.total)
+        words = (f"uploading {amount}{again}",) if starts else ()
         fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
         self._report(Stage.UPLOADING, Event("uploading", words, fields), starts=starts)
 
     def uploaded(self, asset: Asset) -> None:
         """The file is there."""
         self.transfer = None
-        fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url}
+        fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url, "url": asset.url}
         self._step(Stage.UPLOADING, Event("uploaded", ("uploaded",), fields))
 
     def submitting(self, ref: TaskRef) -> None:
@@ -175,17 +179,17 @@ class Track:
         self.stage = Stage.WAITING
         fields: dict[str, Json] = {"task_id": task.id, "status_name": task.status_name, "task": spell(task)}
         self._step(Stage.WAITING, Event("changed", (self.status,), fields))
-        if task.succeeded:
+        if task.succeeded and not makes_video(task):
             self.listing(task.id)
 
     def listing(self, task_id: int | None = None) -> None:
         """The motion is looked up in the list of motions."""
         self._step(Stage.LISTING, Event("listing", ("listing the motions",), {"task_id": task_id}))
 
-    def downloading(self, motion: Motion, parts: Collection[Part]) -> None:
-        """These parts of the motion are being saved."""
+    def downloading(self, result: Motion | Video, parts: Collection[str]) -> None:
+        """These parts of the result are being saved."""
         self.transfer = Transfer(parts, self._clock)
-        self._motion_ids = {"task_id": motion.task_id, "work_id": motion.work_id}
+        self._ids = {"task_id": result.task_id, "work_id": result.work_id}
         self._report_download(starts=True)
 
     def received(self, progress: DownloadProgress) -> None:
@@ -216,11 +220,32 @@ class Track:
         words = f"done in {seconds(self.elapsed)}{'' if files is None else f' ({_contents(files)})'}"
         self._step(Stage.DONE, Event("done", (words,), fields))
 
-    def failed(self, error: BaseException) -> Outcome:
+    def video_saved(self, file: VideoFile) -> None:
+        """The video is there whole."""
+        words = (f"saved {file.path.name}", *(() if file.clean else (f"it is not the clean file: {file.reason}",)))
+        fields: dict[str, Json] = {**self._ids, "file": "video", "path": str(file.path), **_kind(file)}
+        self._step(Stage.DOWNLOADING, Event("saved", words, fields))
+
+    def video_done(self, video: Video, file: VideoFile | None = None) -> None:
+        """It is over and went well."""
+        fields: dict[str, Json] = {
+            "task_id": video.task_id,
+            "work_id": video.work_id,
+            "task": spell(video.task),
+            "url": video.url,
+            "files": None if file is None else {"video": str(file.path)},
+            **_kind(file),
+            "seconds": round(self.elapsed, 3),
+            "emulated": self._emulated,
+        }
+        saved = "" if file is None else f" ({file.path.name}{', the clean file' if file.clean else ''})"
+        self._step(Stage.DONE, Event("done", (f"done in {seconds(self.elapsed)}{saved}",), fields))
+
+    def failed(self, error: BaseException) -> Failure:
         """It is over and did not go well."""
-        outcome = Outcome.of(error, ref=self.ref, resume=self._resume(error), emulated=self._emulated)
-        self._step(Stage.FAILED, Event("error", outcome.lines, outcome.fields))
-        return outcome
+        failure = Failure.of(error, ref=self.ref, resume=self._resume(error), emulated=self._emulated)
+        self._step(Stage.FAILED, Event("error", failure.lines, failure.fields))
+        return failure
 
     def note(self, event: Event) -> None:
         """Tell of something that is no stage of its own."""
@@ -250,11 +275,11 @@ class Track:
     def _report_download(self, *, starts: bool) -> None:
         words = ("downloading",) if starts else ()
         if self.transfer is not None:
-            fields = {**self._motion_ids, "received": self.transfer.moved, "total": self.transfer.total}
+            fields = {**self._ids, "received": self.transfer.moved, "total": self.transfer.total}
             self._report(Stage.DOWNLOADING, Event("downloading", words, fields), starts=starts)
 
     def _saved(self, name: str, path: Path, words: tuple[str, ...]) -> None:
-        fields: dict[str, Json] = {**self._motion_ids, "file": name, "path": str(path)}
+        fields: dict[str, Json] = {**self._ids, "file": name, "path": str(path)}
         self._step(Stage.DOWNLOADING, Event("saved", words, fields))
 
     def _note(self, task: Task) -> None:
@@ -263,6 +288,10 @@ class Track:
     def _resume(self, error: BaseException) -> str | None:
         ref = known_ref(error, self.ref)
         if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
+            return None
+        if ref.task_id is None and isinstance(
+            error, APIStatusError
+        ):  # refused: what is unclear has an error of its own
             return None
         return resume_command(ref, self._out, self._parts)
 
@@ -286,6 +315,11 @@ def _contents(files: MotionFiles) -> str:
     """What was saved: the BVH by its name, the files beside it, which are called alike, by their kind."""
     names = [path.name if name == "bvh" else name for name, path in asdict(files).items() if path is not None]
     return ", ".join(names).replace("bvh_archive", "its archive")
+
+
+def _kind(file: VideoFile | None) -> dict[str, Json]:
+    """Which of a video's two files it is."""
+    return {"clean": None if file is None else file.clean, "reason": None if file is None else file.reason}
 
 
 def _text(path: Path | None) -> str | None:

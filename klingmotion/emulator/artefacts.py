@@ -1,4 +1,4 @@
-"""The files the emulator hands out for a motion: BVH, binary and cover.
+"""The files the emulator hands out: BVH, binary and cover of a motion, a film, and films in a ZIP.
 
 The same arguments always give the same bytes.
 """
@@ -10,7 +10,12 @@ import random
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
 
+from klingmotion.emulator.blobs import Blob
 from klingmotion.emulator.skeleton import Vector, bvh_text, joint_positions, walk
 
 # The earliest moment a ZIP can name: archives made at different times are the same.
@@ -52,14 +57,35 @@ def binary_zip(name: str, duration: float, seed: int = 0) -> bytes:
 
 
 def _zipped(name: str, content: bytes) -> bytes:
-    entry = zipfile.ZipInfo(name, _ZIP_TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # else the archive tells which system it was made on
-    entry.external_attr = 0o644 << 16
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:
-        writer.writestr(entry, content)
+        writer.writestr(_entry(name, zipfile.ZIP_DEFLATED), content)
     return archive.getvalue()
+
+
+def _entry(name: str, compression: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _ZIP_TIME)
+    entry.compress_type = compression
+    entry.create_system = 3  # else the archive tells which system it was made on
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def zip_films(path: Path, films: Mapping[str, Blob]) -> None:
+    """Write a ZIP of films, by the names they have in it, piece by piece."""
+    with zipfile.ZipFile(path, "w") as writer:
+        for name, film in films.items():
+            entry = _entry(name, zipfile.ZIP_STORED)
+            entry.file_size = film.size  # lets the writer choose the large format where it is needed
+            with writer.open(entry, "w") as member:
+                for piece in film.chunks(0, film.size):
+                    member.write(piece)
+
+
+@cache
+def sample_film() -> Blob:
+    """A real film of a walking figure, for videos out of a motion that has none."""
+    return Blob.of((resources.files("klingmotion") / "samples" / "walk.mp4").read_bytes())
 
 
 def cover_png(width: int, height: int, seed: int = 0) -> bytes:

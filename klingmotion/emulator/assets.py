@@ -9,9 +9,6 @@ from klingmotion.emulator.blobs import Blob
 from klingmotion.emulator.ledger import Asset, Ledger
 from klingmotion.emulator.media import Media
 from klingmotion.emulator.refusals import Refused
-from klingmotion.emulator.uploads import SLACK
-
-SHORTEST_MOTION, LONGEST_MOTION = 2.0, 10.0
 
 
 class Assets:
@@ -60,13 +57,15 @@ class Assets:
             raise Refused(refusals.asset_unknown())
         return asset
 
-
-def check_clip(asset: Asset) -> None:
-    """Refuse what no motion can be extracted from, as Kling does: with a 500 that carries a code."""
-    if asset.kind != "video":
-        raise Refused(refusals.rejected("VALID.UnsupportedFileType", "The file type is not supported."))
-    duration = asset.media.duration
-    if duration is not None and duration < SHORTEST_MOTION - SLACK:
-        raise Refused(refusals.rejected("MOTION.DURATION_LESS", "The video is too short."))
-    if duration is not None and duration > LONGEST_MOTION + SLACK:
-        raise Refused(refusals.rejected("MOTION.DURATION_MORE_THAN_EXPECTED", "The video is too long."))
+    def remove(self, ledger: Ledger, number: int) -> bool:
+        """Delete the account's own asset; false if it has none with this id."""
+        asset = ledger.assets.pop(number, None)
+        if asset is None:
+            return False
+        del self._by_id[number]
+        for path in {asset.path, asset.cover_path}:
+            del self._by_path[path]
+        content = (asset.account, asset.blob.sha256)
+        if self._by_content.get(content) is asset:
+            del self._by_content[content]
+        return True

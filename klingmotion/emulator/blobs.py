@@ -67,6 +67,12 @@ class BlobStore:
             blob.source.unlink()
         return kept
 
+    def adopt(self, path: Path) -> Blob:
+        """Keep a finished file that was written to a path of the store's."""
+        with path.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        return self.keep(Blob(path, path.stat().st_size, checksum))
+
     def new_path(self) -> Path:
         """A path for a new file in the store's own directory."""
         if self._directory is None:

@@ -11,6 +11,9 @@ from attrs import define, field, frozen
 KEPT_REQUESTS = 100_000
 """Requests older than this many are forgotten; the counts are not."""
 
+SUBMITS = frozenset({"submit_motion", "submit_video"})
+"""The endpoints that create tasks."""
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -39,11 +42,16 @@ class SeenRequest:
 
 @frozen(kw_only=True)
 class CreatedTask:
-    """One task created by a submit (or, with `seeded`, by the test)."""
+    """One task created by a submit (or, with `seeded`, by the test).
+
+    The resource URL is that of the video with the motion; a task that makes a video has an image URL too.
+    """
 
     task_id: int
     account: str
+    type: str
     resource_url: str
+    image_url: str | None
     reply_ref: str | None
     at: float
     seeded: bool
@@ -94,9 +102,9 @@ class Books:
         """The tasks created under a reply ref: one, if nothing went wrong."""
         return [task for task in self.tasks if task.reply_ref == reply_ref]
 
-    def tasks_of(self, resource_url: str) -> list[CreatedTask]:
-        """The tasks created for an asset."""
-        return [task for task in self.tasks if task.resource_url == resource_url]
+    def tasks_of(self, url: str) -> list[CreatedTask]:
+        """The tasks created for an asset, be it the video with the motion or the image."""
+        return [task for task in self.tasks if url in (task.resource_url, task.image_url)]
 
     def enter(
         self,
@@ -127,7 +135,7 @@ class Books:
     def enter_body(self, request: SeenRequest, body: Mapping[str, object] | None) -> None:
         """Enter a request's JSON object or form, once read."""
         request.body = body
-        if request.endpoint == "submit_motion":
+        if request.endpoint in SUBMITS:
             reply_ref = (body or {}).get("replyRef")
             self.posts[reply_ref if isinstance(reply_ref, str) else ""] += 1
 

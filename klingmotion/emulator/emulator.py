@@ -19,6 +19,7 @@ from klingmotion.emulator.rules import (
     NO_LAG,
     Account,
     ByLooks,
+    CreateDialect,
     Dialect,
     History,
     Lag,
@@ -30,14 +31,14 @@ from klingmotion.emulator.rules import (
 from klingmotion.emulator.script import Script
 from klingmotion.emulator.server import Server
 from klingmotion.emulator.state import State
-from klingmotion.emulator.tasks import MOTION_TASK, Submission, Task
+from klingmotion.emulator.tasks import MOTION_ARGUMENTS, MOTION_TASK, VIDEO_TASK, Submission, Task
 
 BY_LOOKS, SAYS_NOTHING = ByLooks(), RetryAfter()
 OFFICIAL = (("Walk", "Everyday"), ("Jumping jacks", "Sport"))
 
 
 class Emulator:
-    """The Kling API v1 of useapi.net around motion extraction, on a loopback port.
+    """The Kling API v1 of useapi.net around motions, their extraction and their use, on a loopback port.
 
         async with Emulator() as emulator:
             ...  # emulator.url is the base URL, emulator.token its token
@@ -51,15 +52,19 @@ class Emulator:
         port: where to listen; 0 takes a free port.
         progress: how tasks move on: by looks at them, which is exact, or by time.
         dialect: the shape of entries of GET /videos/motions; `mixed` has both, and pages as 2025 does.
+        create_dialect: the form POST /videos/motion-create takes: that of October 2025 (`2025`), January 2026
+            (`2026-01`) or March 2026 (`2026-03`); `any` takes each body as what it is.
         listing_delay: how long a finished motion is missing from the motions list.
-        history: what GET /tasks shows of a motion task: all, its works only, or nothing.
+        history: what GET /tasks shows of a task: all, its works only, or nothing.
         history_delay: how long a new task is missing from GET /tasks.
         scheduler_delay: how long a new task is missing from GET /scheduler.
+        clean_file_delay: how long GET /assets/download fails for the work of a task just finished.
         lone_reply_ref: whether GET /scheduler shows a reply ref without a reply URL.
         clock_skew: the service's wall clock less ours, in seconds.
         page_limit: the most entries of one page of GET /tasks, whatever is asked for.
         retry_after: what a 429 at the account's limit says about waiting.
-        longest_upload: the longest video POST /assets/ takes, in seconds.
+        longest_upload: the longest video POST /assets/ takes, in seconds: 10 by its page of 2025, 30 since
+            motion-create takes so much. What each POST makes of a video's length is its own affair.
         deduplicate: whether equal files of one account get one URL.
         callbacks: whether callbacks report progress, or the end only.
         chaos: faults at random.
@@ -74,15 +79,17 @@ class Emulator:
         port: int = 0,
         progress: Progress = BY_LOOKS,
         dialect: Dialect = "2025",
+        create_dialect: CreateDialect = "any",
         listing_delay: Lag | Literal["never"] = NO_LAG,
         history: History = "full",
         history_delay: Lag | Literal["never"] = NO_LAG,
         scheduler_delay: Lag | Literal["never"] = NO_LAG,
+        clean_file_delay: Lag | Literal["never"] = NO_LAG,
         lone_reply_ref: bool = True,
         clock_skew: float = 0.0,
         page_limit: int = 100,
         retry_after: RetryAfter = SAYS_NOTHING,
-        longest_upload: float = 10.0,
+        longest_upload: float = 30.0,
         deduplicate: bool = False,
         callbacks: Literal["progress", "final"] = "progress",
         chaos: Chaos | None = None,
@@ -90,10 +97,12 @@ class Emulator:
         rules = Rules(
             progress=progress,
             dialect=dialect,
+            create_dialect=create_dialect,
             listing_delay=lag(listing_delay),
             history=history,
             history_delay=lag(history_delay),
             scheduler_delay=lag(scheduler_delay),
+            clean_file_delay=lag(clean_file_delay),
             lone_reply_ref=lone_reply_ref,
             page_limit=page_limit,
             retry_after=retry_after,
@@ -157,10 +166,12 @@ class Emulator:
         """Let the next requests to an endpoint meet `faults`, one each, in order.
 
         Args:
-            endpoint: upload_asset, submit_motion, get_task, list_tasks, delete_task, list_motions,
-                list_running, capacity, untrack_task, list_accounts, get_account, list_uploaded or file.
+            endpoint: upload_asset, submit_motion, submit_video, get_task, list_tasks, delete_task,
+                list_motions, list_running, capacity, untrack_task, list_accounts, get_account,
+                list_uploaded, delete_uploaded, download_works or file.
             faults: what happens; `Pass()` lets one request through.
             times: how often the whole row is played; None for ever, after all else scripted there.
+                `fail("submit_motion", Html(404), times=None)` is an endpoint that has been taken away.
         """
         self._script.add(endpoint, faults, times)
 
@@ -169,7 +180,10 @@ class Emulator:
         self._script.clear(endpoint)
 
     def next_tasks(self, *outcomes: Outcome, resource_url: str | None = None) -> None:
-        """Script the tasks created next, one outcome each, in order; if an asset is named, its tasks only."""
+        """Script the tasks created next, one outcome each, in order; if an asset is named, its tasks only.
+
+        Tasks of both POSTs are meant. The asset may be a video or, for tasks that make a video, the image.
+        """
         waiting = self._state.outcomes
         if resource_url is not None:
             waiting = self._state.outcomes_by_url.setdefault(resource_url, type(waiting)())
@@ -200,22 +214,30 @@ class Emulator:
         resource_url: str | None = None,
         *,
         cover_url: str | None = None,
+        image_url: str | None = None,
         email: str | None = None,
         reply_url: str | None = None,
         reply_ref: str | None = None,
-        type: str = MOTION_TASK,  # noqa: A002  # the wire's own word
+        type: str | None = None,  # noqa: A002  # the wire's own word
         outcome: Outcome | None = None,
         created_ago: float = 0.0,
         ended: bool = False,
     ) -> Task:
-        """Create a task, running or `ended`, that no request asked for; the account's limit is ignored."""
+        """Create a task, running or `ended`, that no request asked for; the account's limit is ignored.
+
+        With an image URL it makes a video, else a motion.
+        """
         now = self.now()
+        elsewhere = f"{self._server.origin}/files/in/0"
+        extraction = image_url is None
         submission = Submission(
-            resource_url=resource_url or f"{self._server.origin}/files/in/0/elsewhere.mp4",
-            cover_url=cover_url or f"{self._server.origin}/files/in/0/cover.png",
+            resource_url=resource_url or f"{elsewhere}/elsewhere.mp4",
+            cover_url=(cover_url or f"{elsewhere}/cover.png") if extraction else None,
+            image_url=image_url,
+            arguments=MOTION_ARGUMENTS if extraction else (("biz", "klingai"),),
             reply_url=reply_url,
             reply_ref=reply_ref,
-            type=type,
+            type=type or (MOTION_TASK if extraction else VIDEO_TASK),
         )
         created = int((now - created_ago) * 1000) if created_ago else None
         task = self._state.add_task(self._state.ledger(email), submission, outcome or Outcome(), now, created=created)

@@ -3,108 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from attrs import frozen
 
 from klingmotion.emulator import refusals, replies
-from klingmotion.emulator.blobs import Blob
+from klingmotion.emulator.call import Call
 from klingmotion.emulator.exchange import Reply
-from klingmotion.emulator.files import Shelf, serve
-from klingmotion.emulator.ledger import Ledger
+from klingmotion.emulator.files import serve
 from klingmotion.emulator.refusals import Refused
-from klingmotion.emulator.state import State
-from klingmotion.emulator.tasks import Submission, Task
-from klingmotion.emulator.uploads import UploadType, inspect, upload_type
+from klingmotion.emulator.submits import submit_motion, submit_video
+from klingmotion.emulator.uploads import inspect, upload_type
 
 PREFIX = "/v1/kling"
 CONTENT_KINDS = ("video", "image", "audio")
-
-
-class Service(Protocol):
-    """What endpoints work on."""
-
-    state: State
-    shelf: Shelf
-    started: float
-
-    def now(self) -> float:
-        """The wall clock, in seconds since the epoch."""
-
-    def task_created(self, task: Task, *, seeded: bool = False) -> None:
-        """Enter a new task in the books."""
-
-
-@frozen(kw_only=True)
-class Call:
-    """A request as an endpoint reads it. `receive` takes in a raw body, as large as its type allows."""
-
-    service: Service
-    path: str
-    name: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Mapping[str, object] | None
-    receive: Callable[[UploadType], Awaitable[Blob]]
-    note_account: Callable[[str], None]
-
-    @property
-    def now(self) -> float:
-        """The service's wall clock."""
-        return self.service.now()
-
-    @property
-    def state(self) -> State:
-        """The state worked on."""
-        return self.service.state
-
-    def ledger(self) -> Ledger:
-        """The account the request names, in its body or else its query."""
-        email = self.text("email") if self.body is not None else self.query.get("email")
-        ledger = self.state.ledger(email)
-        self.note_account(ledger.account.email)
-        return ledger
-
-    def text(self, name: str) -> str | None:
-        """A text in the body."""
-        value = (self.body or {}).get(name)
-        if value is None or isinstance(value, str):
-            return value
-        raise Refused(refusals.parameter_invalid(name, "a string"))
-
-    def required(self, name: str) -> str:
-        """A text that must be in the body."""
-        value = self.text(name)
-        if not value:
-            raise Refused(refusals.parameter_required(name))
-        return value
-
-    def number(self, name: str, low: int, high: int) -> int | None:
-        """An integer in the body; in a form it comes as text."""
-        value = (self.body or {}).get(name)
-        if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value):
-            value = int(value)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise Refused(refusals.parameter_invalid(name, f"an integer between {low} and {high}"))
-        return value
-
-    def query_number(self, name: str, default: int | None, low: int, high: int) -> int | None:
-        """An integer in the query."""
-        text = self.query.get(name)
-        if text is None:
-            return default
-        if not re.fullmatch("[0-9]{1,20}", text) or not low <= int(text) <= high:
-            raise Refused(refusals.parameter_invalid(name, f"an integer between {low} and {high}"))
-        return int(text)
-
-    def task_id(self) -> int:
-        """The id in the path."""
-        if not re.fullmatch("[0-9]{1,30}", self.name):
-            raise Refused(refusals.task_id_invalid())
-        return int(self.name)
+FILE_TYPES = ("MP4", "MP3", "WAV", "PNG")
 
 
 async def upload_asset(call: Call) -> Reply:
@@ -116,24 +29,6 @@ async def upload_asset(call: Call) -> Reply:
     media = inspect(content_type, blob, call.state.rules.longest_upload)
     created = call.state.new_ms(call.now)
     return Reply.json(replies.upload(call.state.assets.add(ledger, blob, media, kind.extension, created)))
-
-
-async def submit_motion(call: Call) -> Reply:
-    """POST /videos/motion-upload - section 2.1."""
-    if call.body is None:
-        raise Refused(refusals.bad_request("Request body must be JSON or a form"))
-    ledger = call.ledger()
-    submission = Submission(
-        resource_url=call.required("resourceUrl"),
-        cover_url=call.required("coverUrl"),
-        reply_url=call.text("replyUrl"),
-        reply_ref=call.text("replyRef"),
-    )
-    task = call.state.submit(ledger, submission, call.number("maxJobs", 1, 50), call.now)
-    call.service.task_created(task)
-    reply = Reply.json(replies.submitted(task, ledger, call.state.works.get(task.work_id)))
-    call.state.begin(task, call.now)
-    return reply
 
 
 async def get_task(call: Call) -> Reply:
@@ -209,7 +104,7 @@ def _running(call: Call, *, look: bool) -> list[replies.Document]:
 
 async def untrack_task(call: Call) -> Reply:
     """DELETE /scheduler/<id> - section 2.9: the success has no described body, so it has none."""
-    call.state.untrack(call.task_id(), call.now)
+    call.state.untrack(call.task_id(refusals.scheduler_error("task_id must be a number")), call.now)
     return Reply()
 
 
@@ -232,18 +127,45 @@ async def get_account(call: Call) -> Reply:
 async def list_uploaded(call: Call) -> Reply:
     """GET /assets/uploaded/ - section 2.7."""
     ledger = call.ledger()
+    invalid = refusals.parameters_invalid()
     kind, name = call.query.get("contentType"), call.query.get("fileName", "")
     order = call.query.get("sort", "desc")
     if (kind is not None and kind not in CONTENT_KINDS) or order not in ("asc", "desc"):
-        raise Refused(refusals.parameters_invalid())
-    size = call.query_number("pageSize", 20, 1, 100) or 20
-    start = ((call.query_number("pageNum", 1, 1, 10**9) or 1) - 1) * size
+        raise Refused(invalid)
+    size = call.query_number("pageSize", 20, 1, 100, invalid) or 20
+    start = ((call.query_number("pageNum", 1, 1, 10**9, invalid) or 1) - 1) * size
     assets = list(ledger.assets.values())
     if order == "desc":
         assets.reverse()
     chosen = [asset for asset in assets if (kind is None or asset.kind == kind) and name in asset.file_name]
     entries = [replies.uploaded(asset, ledger.user_id) for asset in chosen[start : start + size]]
     return Reply.json({"uploadAssetsList": entries})
+
+
+async def delete_uploaded(call: Call) -> Reply:
+    """DELETE /assets/uploaded/ - section 2.7: the one endpoint that always wants the email."""
+    for name in ("email", "id"):
+        if not call.query.get(name):
+            raise Refused(refusals.parameter_required(name))
+    ledger = call.ledger()
+    ids = call.query["id"]
+    if not re.fullmatch(r"[0-9]{1,30}(,[0-9]{1,30}){0,9}", ids):
+        raise Refused(refusals.id_list_invalid(ids))
+    gone = [number for number in ids.split(",") if call.state.assets.remove(ledger, int(number))]
+    return Reply.json({"deleted": len(gone), "ids": gone})
+
+
+async def download_works(call: Call) -> Reply:
+    """GET /assets/download - section 2.8: all works here are videos, so MP4 is the one file type they have."""
+    ledger = call.ledger()
+    ids, types = call.query.get("workIds", ""), call.query.get("fileTypes")
+    wanted = set(FILE_TYPES if types is None else types.split(","))
+    if not re.fullmatch(r"[0-9]{1,30}(,[0-9]{1,30})*", ids) or "MP4" not in wanted or not wanted <= set(FILE_TYPES):
+        raise Refused(refusals.parameters_invalid())
+    works = call.state.clean_works(ledger, map(int, ids.split(",")), call.now)
+    single = len(works) == len(wanted) == 1
+    url = works[0].url("clean.mp4") if single else call.state.works.bundle(works)
+    return Reply.json({"cdnUrl": url, "status": "success"})
 
 
 async def get_file(call: Call) -> Reply:
@@ -280,6 +202,7 @@ ROUTES = (
     Route("GET", rf"{_API}/tasks/{_NAME}", get_task),
     Route("POST", rf"{_API}/assets/", upload_asset),
     Route("POST", rf"{_API}/videos/motion-upload", submit_motion, reads_body=True),
+    Route("POST", rf"{_API}/videos/motion-create", submit_video, reads_body=True),
     Route("GET", rf"{_API}/videos/motions", list_motions),
     Route("GET", rf"{_API}/tasks/?", list_tasks),
     Route("DELETE", rf"{_API}/tasks/{_NAME}", delete_task),
@@ -289,6 +212,8 @@ ROUTES = (
     Route("GET", rf"{_API}/accounts", list_accounts),
     Route("GET", rf"{_API}/accounts/{_NAME}", get_account),
     Route("GET", rf"{_API}/assets/uploaded/", list_uploaded),
+    Route("DELETE", rf"{_API}/assets/uploaded/", delete_uploaded),
+    Route("GET", rf"{_API}/assets/download", download_works),
     Route("GET", "/files/.*", get_file, needs_token=False),
     Route("HEAD", "/files/.*", get_file, needs_token=False),
 )

@@ -258,6 +258,11 @@ class Status:
         return cls.of(refusals.rejected(code))
 
     @classmethod
+    def picture_not_matched(cls) -> Status:
+        """400 of an image in which no person was found."""
+        return cls.of(refusals.picture_not_matched())
+
+    @classmethod
     def server_fault(cls, *, after: bool = False) -> Status:
         """500 without a code: the outcome is unknown."""
         return cls.of(refusals.server_fault(), after=after)

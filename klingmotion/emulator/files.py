@@ -10,15 +10,15 @@ from email.utils import formatdate, parsedate_to_datetime
 from attrs import frozen
 
 from klingmotion.emulator import refusals
-from klingmotion.emulator.artefacts import binary_zip, bvh_zip, cover_png
-from klingmotion.emulator.blobs import MP4_HEAD, Blob
+from klingmotion.emulator.artefacts import binary_zip, bvh_zip, cover_png, zip_films
+from klingmotion.emulator.blobs import MP4_HEAD, Blob, BlobStore
 from klingmotion.emulator.exchange import FileBody, Reply
 from klingmotion.emulator.ledger import Motion
 from klingmotion.emulator.media import Media
 from klingmotion.emulator.refusals import Refused
 from klingmotion.emulator.state import State
 
-PATH = re.compile(r"/files/(?P<side>in|out)/(?P<number>-?[0-9]{1,30})/(?P<name>[a-z0-9.]+)")
+PATH = re.compile(r"/files/(?P<side>in|out|zip)/(?P<number>-?[0-9]{1,30})/(?P<name>[a-z0-9.]+)")
 RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 KEPT, VARIANTS = 64, 16
 
@@ -40,10 +40,15 @@ class StoredFile:
 
 
 class Shelf:
-    """Finds files. Covers and results are made when asked for, and the latest ones are kept."""
+    """Finds files. Covers and results are made when asked for, and the latest ones are kept.
 
-    def __init__(self, state: State) -> None:
+    Works in one ZIP are written to the store, for they may be large.
+    """
+
+    def __init__(self, state: State, blobs: BlobStore) -> None:
         self._state = state
+        self._blobs = blobs
+        self._bundles: dict[tuple[int, ...], Blob] = {}
         self._made: OrderedDict[Hashable, Blob] = OrderedDict()
 
     def find(self, path: str) -> StoredFile:
@@ -51,7 +56,7 @@ class Shelf:
         match = PATH.fullmatch(path)
         found = None
         if match is not None:
-            find = self._uploaded if match["side"] == "in" else self._result
+            find = {"in": self._uploaded, "out": self._result, "zip": self._bundle}[match["side"]]
             found = find(int(match["number"]), match["name"])
         if found is None:
             raise Refused(refusals.not_found())
@@ -68,17 +73,28 @@ class Shelf:
         return None
 
     def _result(self, number: int, name: str) -> StoredFile | None:
-        motion = self._state.works.get(number)
-        if motion is None:
+        work = self._state.works.get(number)
+        if work is None:
             return None
-        modified = motion.created / 1000
-        if name == "preview.mp4":
-            return StoredFile(motion.preview or NO_PREVIEW, "video/mp4", modified)
+        modified = work.created / 1000
+        if work.url(name) == work.film_url or name == "clean.mp4":
+            return StoredFile(work.film or NO_PREVIEW, "video/mp4", modified)
         if name == "cover.png":
-            return StoredFile(self._cover(number, motion.media), "image/png", modified)
-        if (name == "bvh.zip" and motion.bvh) or (name == "binary.zip" and motion.binary):
-            return StoredFile(self._archive(motion, name), "application/zip", modified)
+            return StoredFile(self._cover(number, work.media), "image/png", modified)
+        if isinstance(work, Motion) and ((name == "bvh.zip" and work.bvh) or (name == "binary.zip" and work.binary)):
+            return StoredFile(self._archive(work, name), "application/zip", modified)
         return None
+
+    def _bundle(self, number: int, name: str) -> StoredFile | None:
+        works = self._state.works.bundled(number)
+        if not works or name != "works.zip":
+            return None
+        key = tuple(work.work_id for work in works)
+        if key not in self._bundles:
+            path = self._blobs.new_path()
+            zip_films(path, {f"{work.work_id}.mp4": work.film or NO_PREVIEW for work in works})
+            self._bundles[key] = self._blobs.adopt(path)
+        return StoredFile(self._bundles[key], "application/zip", max(work.created for work in works) / 1000)
 
     def _cover(self, number: int, media: Media) -> Blob:
         width, height, seed = media.width or 720, media.height or 1280, _variant(number)

@@ -58,10 +58,11 @@ class Asset:
 
 @frozen(eq=False, kw_only=True)
 class Motion:
-    """The extracted result, or an official template (then `task_id` is None and `work_id` negative)."""
+    """The extracted result, or an official template: then `task_id` and `account` are None, `work_id` is negative."""
 
     work_id: int
     task_id: int | None
+    account: str | None
     name: str
     origin: str
     created: int
@@ -77,6 +78,21 @@ class Motion:
     def official(self) -> bool:
         """Whether it is a template of the service."""
         return self.task_id is None
+
+    @property
+    def film(self) -> Blob | None:
+        """The bytes of its video, if they are there."""
+        return self.preview
+
+    @property
+    def film_url(self) -> str:
+        """Where its video is served."""
+        return self.url("preview.mp4")
+
+    @property
+    def cover_url(self) -> str:
+        """Where its cover is served."""
+        return self.url("cover.png")
 
     def url(self, name: str) -> str:
         """Where one of its files is served: preview.mp4, cover.png, bvh.zip, binary.zip."""

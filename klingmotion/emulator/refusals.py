@@ -46,7 +46,7 @@ def parameter_invalid(name: str, rule: str) -> Refusal:
 
 
 def parameters_invalid() -> Refusal:
-    """400 of the asset listings."""
+    """400 of the asset listings and downloads."""
     return bad_request("Invalid parameters")
 
 
@@ -98,6 +98,17 @@ def forbidden() -> Refusal:
 def not_found() -> Refusal:
     """404 of a path nothing answers at (body *presumed*)."""
     return Refusal(404, {"error": "Not Found"})
+
+
+def id_list_invalid(ids: str) -> Refusal:
+    """400 of DELETE /assets/uploaded/; the parentheses hold what was given (*presumed*)."""
+    rule = "a numeric string or a comma-separated list of up to 10 numeric strings"
+    return bad_request(f"Parameter id ({ids}) must be {rule}")
+
+
+def scheduler_error(text: str) -> Refusal:
+    """400 of the scheduler (the text after its first word *presumed*)."""
+    return bad_request(f"Error {text}")
 
 
 def asset_unknown() -> Refusal:
@@ -161,6 +172,13 @@ def moderation() -> Refusal:
 def rejected(code: str, text: str = "The request parameters are invalid.") -> Refusal:
     """500 that is really about the input."""
     return Refusal(500, {"error": f"{text} ({code})", "message": f"Service busy ({code})"})
+
+
+def picture_not_matched() -> Refusal:
+    """400 of motion-create: no person was found in the image (all but status and code *presumed*)."""
+    return Refusal(
+        400, {"error": "No person was found in the image. (MOTION.PIC_NOT_MATCHED)", "message": "Bad Request"}
+    )
 
 
 def server_fault() -> Refusal:

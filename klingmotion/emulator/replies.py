@@ -1,4 +1,4 @@
-"""The bodies of answers, spelled by hand from the HTTP contract: sections 2.1 to 2.10."""
+"""The bodies of answers, spelled by hand from the HTTP contract: sections 2.1 to 2.11."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from klingmotion.emulator.ledger import Asset, Ledger, Motion
 from klingmotion.emulator.rules import Dialect
-from klingmotion.emulator.tasks import MOTION_TASK, StatusTriple, Task
+from klingmotion.emulator.tasks import MOTION_TASK, VIDEO_TASK, StatusTriple, Submission, Task
+from klingmotion.emulator.works import Work
 
 Document = dict[str, object]
 
 QUOTA = 10_000
 SESSION_SECONDS = 30 * 24 * 3600
-SCENES = {MOTION_TASK: "MOTION_EXTRACTION"}
+SCENES = {MOTION_TASK: "MOTION_EXTRACTION", VIDEO_TASK: "MOTION_VIDEO"}  # the latter invented, as its type is
 
 
 def upload(asset: Asset) -> Document:
@@ -29,11 +30,11 @@ def upload(asset: Asset) -> Document:
     return {"status": 3, "message": "", "fileName": asset.file_name, "url": asset.resource_url}
 
 
-def submitted(task: Task, ledger: Ledger, motion: Motion | None) -> Document:
-    """The answer to POST /videos/motion-upload."""
+def submitted(task: Task, ledger: Ledger, made: Work | None) -> Document:
+    """The answer to POST /videos/motion-upload and, *presumed*, to POST /videos/motion-create."""
     document: Document = {
         "task": _task(task),
-        "works": [] if motion is None else [work(task, motion)],
+        "works": [] if made is None else [work(task, made)],
         **_triple(task.status),
         "message": "" if task.open else task.outcome.final_message,
         "limitation": {"type": task.submission.type, "remaining": QUOTA - ledger.submitted, "limit": QUOTA},
@@ -47,14 +48,14 @@ def submitted(task: Task, ledger: Ledger, motion: Motion | None) -> Document:
     return document
 
 
-def looked_at(task: Task, motion: Motion | None, now: float) -> Document:
+def looked_at(task: Task, made: Work | None, now: float) -> Document:
     """The answer to GET /tasks/<id>, and the body of a callback but for the reply ref."""
     document: Document = {
         **_triple(task.status),
         **_eta(task, now),
         "message": "" if task.open else task.outcome.final_message,
         "task": _task(task),
-        "works": [] if motion is None else [work(task, motion)],
+        "works": [] if made is None else [work(task, made)],
     }
     if task.outcome.stamp:
         document["currentTimestamp"] = int(now * 1000)
@@ -63,9 +64,9 @@ def looked_at(task: Task, motion: Motion | None, now: float) -> Document:
     return document
 
 
-def history_entry(task: Task, motion: Motion | None, *, full: bool) -> Document:
+def history_entry(task: Task, made: Work | None, *, full: bool) -> Document:
     """One entry of GET /tasks."""
-    works = [] if motion is None else [work(task, motion)]
+    works = [] if made is None else [work(task, made)]
     if not full:
         return {"works": works}
     document: Document = {
@@ -79,12 +80,12 @@ def history_entry(task: Task, motion: Motion | None, *, full: bool) -> Document:
     return document
 
 
-def work(task: Task, motion: Motion) -> Document:
+def work(task: Task, made: Work) -> Document:
     """One output of a task."""
-    media = motion.media
+    media = made.media
     size = {"height": media.height, "width": media.width}
     return {
-        "workId": motion.work_id,
+        "workId": made.work_id,
         "workItemId": 0,
         "taskId": task.id,
         "userId": task.user_id,
@@ -92,16 +93,16 @@ def work(task: Task, motion: Motion) -> Document:
         **_triple(task.status),
         "contentType": "video",
         "resource": {
-            "resource": motion.url("preview.mp4"),
+            "resource": made.film_url,
             **size,
             "duration": _milliseconds(media.duration),
             "resourceKey": "",
         },
-        "cover": {"resource": motion.url("cover.png"), **size, "duration": 0, "resourceKey": ""},
+        "cover": {"resource": made.cover_url, **size, "duration": 0, "resourceKey": ""},
         "starNum": 0,
         "cloneCount": 0,
         "reportNum": 0,
-        "createTime": motion.created,
+        "createTime": made.created,
         "taskInfo": _task_info(task),
         "selfAttitude": "unknown",
         "selfComment": {"rate": 0, "tags": [], "content": ""},
@@ -122,8 +123,8 @@ def _motion_2025(motion: Motion) -> Document:
     document["official"] = motion.official
     if motion.tag is not None:
         document["tag"] = motion.tag
-    document["resource"] = {"resource": motion.url("preview.mp4")}
-    document["cover"] = {"resource": motion.url("cover.png")}
+    document["resource"] = {"resource": motion.film_url}
+    document["cover"] = {"resource": motion.cover_url}
     data: Document = {}
     if motion.binary:
         data["output_binary"] = motion.url("binary.zip")
@@ -137,8 +138,8 @@ def _motion_2026(motion: Motion) -> Document:
     return {
         "assetId": f"motion_{abs(motion.work_id)}",
         "assetType": "MOTION",
-        "url": motion.source_url or motion.url("preview.mp4"),
-        "coverUrl": motion.source_cover or motion.url("cover.png"),
+        "url": motion.source_url or motion.film_url,
+        "coverUrl": motion.source_cover or motion.cover_url,
         "duration": _milliseconds(motion.media.duration),
         "width": motion.media.width or 0,
         "height": motion.media.height or 0,
@@ -178,7 +179,7 @@ def free_slots(ledger: Ledger) -> Document:
 def account(ledger: Ledger, started: float) -> Document:
     """One linked account in GET /accounts."""
     expires = started + SESSION_SECONDS
-    return {
+    document: Document = {
         "email": ledger.account.email,
         "session": {
             "userId": str(ledger.user_id),
@@ -188,11 +189,23 @@ def account(ledger: Ledger, started: float) -> Document:
         "maxJobs": ledger.account.max_jobs,
         "password": "********",
     }
+    if ledger.account.error is not None:
+        document["error"] = ledger.account.error
+    return document
 
 
 def account_with_balance(ledger: Ledger, started: float) -> Document:
     """The answer to GET /accounts/<email>."""
-    balance: Document = {"points": [], "tickets": [], "nextApplyTime": 0, "total": 0}
+    points = ledger.account.points
+    order: Document = {
+        "orderId": f"order-{ledger.user_id}",
+        "type": "monthly",
+        "amount": points,
+        "balance": points,
+        "startTime": int(started * 1000),
+        "endTime": int((started + SESSION_SECONDS) * 1000),
+    }
+    balance: Document = {"points": [order] if points else [], "tickets": [], "nextApplyTime": 0, "total": points}
     return {**account(ledger, started), "balance": balance}
 
 
@@ -254,27 +267,24 @@ def _task(task: Task) -> Document:
 def _task_info(task: Task) -> Document:
     return {
         "type": task.submission.type,
-        "inputs": [
-            {
-                "name": "input",
-                "inputType": "URL",
-                "token": None,
-                "blobStorage": None,
-                "url": task.submission.resource_url,
-                "cover": task.submission.cover_url,
-                "fromWorkId": 0,
-                "fromUploadId": "",
-            }
-        ],
-        "arguments": [
-            {"name": "prompt", "value": ""},
-            {"name": "motionType", "value": "video2motion"},
-            {"name": "biz", "value": "klingai"},
-        ],
+        "inputs": _inputs(task.submission),
+        "arguments": [{"name": name, "value": value} for name, value in task.submission.arguments],
         "extraArgs": {},
         "callbackPayloads": [],
         "scene": _scene(task),
     }
+
+
+def _inputs(asked: Submission) -> list[Document]:
+    if asked.image_url is None:
+        return [_input("input", asked.resource_url, cover=asked.cover_url, fromWorkId=0, fromUploadId="")]
+    # Names invented; nulls are what tasks of other types have there.
+    motion = _input("motion", asked.resource_url, cover=None, fromWorkId=asked.work_id, fromUploadId=None)
+    return [motion, _input("image", asked.image_url, cover=None, fromWorkId=None, fromUploadId=None)]
+
+
+def _input(name: str, url: str, **more: object) -> Document:
+    return {"name": name, "inputType": "URL", "token": None, "blobStorage": None, "url": url, **more}
 
 
 def _scene(task: Task) -> str:

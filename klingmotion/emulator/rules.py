@@ -7,16 +7,24 @@ from typing import Literal
 from attrs import field, frozen, validators
 
 Dialect = Literal["2025", "2026", "mixed"]
+CreateDialect = Literal["2025", "2026-01", "2026-03", "any"]
 History = Literal["full", "works", "none"]
 RetryAfterForm = Literal["seconds", "date", "body", "none"]
 
 
 @frozen
 class Account:
-    """A linked Kling account and the number of jobs it runs at once."""
+    """A linked Kling account and the number of jobs it runs at once.
+
+    Attributes:
+        points: what its balance shows, in hundredths of a credit; no task takes any.
+        error: why its session is broken: whatever names the account is then answered with 596.
+    """
 
     email: str
     max_jobs: int = field(default=5, validator=[validators.ge(1), validators.le(50)])
+    points: int = field(default=0, validator=validators.ge(0), kw_only=True)
+    error: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -76,13 +84,15 @@ class Rules:
 
     progress: Progress = ByLooks()
     dialect: Dialect = "2025"
+    create_dialect: CreateDialect = "any"
     listing_delay: Lag = NO_LAG
     history: History = "full"
     history_delay: Lag = NO_LAG
     scheduler_delay: Lag = NO_LAG
+    clean_file_delay: Lag = NO_LAG
     lone_reply_ref: bool = True
     page_limit: int = 100
     retry_after: RetryAfter = RetryAfter()
-    longest_upload: float = 10.0
+    longest_upload: float = 30.0
     deduplicate: bool = False
     callbacks: Literal["progress", "final"] = "progress"

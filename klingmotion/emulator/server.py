@@ -13,8 +13,9 @@ from aiohttp import web
 from klingmotion.emulator import refusals, replies
 from klingmotion.emulator.blobs import Blob, BlobStore
 from klingmotion.emulator.books import Books, CreatedTask, SeenRequest, SentCallback
+from klingmotion.emulator.call import Call
 from klingmotion.emulator.callbacks import Callbacks
-from klingmotion.emulator.endpoints import PREFIX, Call, Route, route_for
+from klingmotion.emulator.endpoints import PREFIX, Route, route_for
 from klingmotion.emulator.exchange import Exchange, Reply
 from klingmotion.emulator.faults import Pass
 from klingmotion.emulator.files import Shelf
@@ -34,8 +35,8 @@ class Server:
     def __init__(self, state: State, script: Script, *, token: str, host: str, port: int, clock_skew: float) -> None:
         self.state = state
         self.books = Books()
-        self.shelf = Shelf(state)
         self.blobs = BlobStore()
+        self.shelf = Shelf(state, self.blobs)
         self.started = 0.0
         self.port = port
         self._host = host
@@ -147,7 +148,9 @@ class Server:
         entry = CreatedTask(
             task_id=task.id,
             account=task.account,
+            type=task.submission.type,
             resource_url=task.submission.resource_url,
+            image_url=task.submission.image_url,
             reply_ref=task.submission.reply_ref,
             at=asyncio.get_running_loop().time(),
             seeded=seeded,

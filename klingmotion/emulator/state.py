@@ -8,13 +8,14 @@ from heapq import heappop, heappush
 from itertools import count
 
 from klingmotion.emulator import refusals
-from klingmotion.emulator.assets import Assets, check_clip
+from klingmotion.emulator.assets import Assets
 from klingmotion.emulator.ledger import PLAIN_CLIP, Curtain, Ledger, Mark, Motion
 from klingmotion.emulator.outcomes import Outcome
 from klingmotion.emulator.refusals import Refused
 from klingmotion.emulator.rules import Account, Lag, Rules
+from klingmotion.emulator.sources import Sources
 from klingmotion.emulator.tasks import Submission, Task, TaskState
-from klingmotion.emulator.works import Works
+from klingmotion.emulator.works import Work, Works
 
 # Task and work ids are odd and beyond 2^53: read as a double, each turns into another number.
 _FIRST_TASK, _FIRST_USER = 2**53 + 1, 40_001
@@ -29,11 +30,14 @@ class State:
         self.ledgers: dict[str, Ledger] = {}
         self.tasks: dict[int, Task] = {}
         self.works = Works()
+        self.sources = Sources(self.assets, self.works)
         self.outcomes: deque[Outcome] = deque()
         self.outcomes_by_url: dict[str, deque[Outcome]] = {}
         self.on_move: Callable[[Task], None] = _nobody
         self._curtain = Curtain(rules.scheduler_delay)
         self._marks: dict[int, Mark] = {}
+        self._clean_curtain = Curtain(rules.clean_file_delay)
+        self._clean_marks: dict[int, Mark] = {}
         self._due: list[tuple[float, int, Task]] = []
         self._last_ms = 0
         self._task_ids = count(_FIRST_TASK, 2)
@@ -71,15 +75,14 @@ class State:
         limit = ledger.account.max_jobs if max_jobs is None else max_jobs
         if len(ledger.running) >= limit:
             raise Refused(refusals.at_capacity(self.rules.retry_after, now))
-        asset = self.assets.of(ledger, submission.resource_url)
-        self.assets.of(ledger, submission.cover_url)
-        check_clip(asset)
-        return self.add_task(ledger, submission, self._next_outcome(submission.resource_url), now)
+        submission = self.sources.checked(ledger, submission)
+        return self.add_task(ledger, submission, self._next_outcome(submission), now)
 
-    def _next_outcome(self, resource_url: str) -> Outcome:
-        own = self.outcomes_by_url.get(resource_url)
-        if own:
-            return own.popleft()
+    def _next_outcome(self, submission: Submission) -> Outcome:
+        for url in submission.urls:
+            own = self.outcomes_by_url.get(url)
+            if own:
+                return own.popleft()
         return self.outcomes.popleft() if self.outcomes else Outcome()
 
     def add_task(
@@ -93,7 +96,7 @@ class State:
     ) -> Task:
         """Create a task, whatever its submission says."""
         created = self.new_ms(now) if created is None else created
-        asset = self.assets.at(submission.resource_url)
+        film = self.sources.film(submission.resource_url)
         task = Task(
             id=next(self._task_ids),
             account=ledger.account.email,
@@ -105,7 +108,8 @@ class State:
             created=created,
             updated=created,
             unseen=outcome.unseen,
-            media=asset.media if asset else PLAIN_CLIP,
+            media=film.media if film else PLAIN_CLIP,
+            film=film.blob if film else None,
         )
         self.tasks[task.id] = ledger.running[task.id] = task
         ledger.submitted += 1
@@ -149,6 +153,7 @@ class State:
             work_id = task.work_id
         ledger.remove_work(work_id)
         self.works.remove(work_id)
+        self._clean_marks.pop(work_id, None)
         return [work_id]
 
     # Tasks: looks and moves
@@ -236,13 +241,34 @@ class State:
         task.tracked = False
         self._stop_running(task)
 
-    # Motions
+    # Works
 
     def _bring_forth(self, task: Task, at: float) -> None:
+        if self._clean_curtain.lag != Lag():
+            self._clean_marks[task.work_id] = self._clean_curtain.mark(at)
+        if task.submission.image_url is not None:
+            self.works.make_video(task, self.new_ms(at))
+            return
         asset = self.assets.at(task.submission.resource_url)
         motion = self.works.bring_forth(task, asset, self.new_ms(at))
         if task.outcome.listed:
             self.ledgers[task.account].add_motion(motion, at)
+
+    def clean_works(self, ledger: Ledger, work_ids: Iterable[int], now: float) -> list[Work]:
+        """The account's works whose clean files are asked for; a fault as long as one of them is not ready."""
+        self.settle(now)
+        found = [self.works.get(work_id) for work_id in dict.fromkeys(work_ids)]
+        works = [work for work in found if work is not None and work.account == ledger.account.email]
+        if len(works) < len(found):
+            raise Refused(refusals.parameters_invalid())
+        marks = [self._clean_marks[work.work_id] for work in works if work.work_id in self._clean_marks]
+        ready = all(self._clean_curtain.shows(mark, now) for mark in marks)
+        self._clean_curtain.looked()
+        if not ready:
+            raise Refused(refusals.server_fault())
+        for work in works:
+            self._clean_marks.pop(work.work_id, None)
+        return works
 
     def add_motion(
         self,
@@ -255,7 +281,7 @@ class State:
     ) -> Motion:
         """Enter a motion made elsewhere; it is listed at once."""
         task_id = next(self._task_ids) if task_id is None else task_id
-        motion = self.works.add(name, task_id, source_url, self.new_ms(now))
+        motion = self.works.add(name, ledger.account.email, task_id, source_url, self.new_ms(now))
         ledger.list_motion(motion)
         return motion
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import define, frozen
 
+from klingmotion.emulator.blobs import Blob
 from klingmotion.emulator.media import Media
 from klingmotion.emulator.outcomes import Outcome
 from klingmotion.emulator.rules import ByLooks, ByTime, Progress
@@ -22,6 +23,11 @@ MOVES: Mapping[TaskState, frozenset[TaskState]] = {
 OPEN_NUMBERS: Mapping[TaskState, int] = {"submitted": 5, "processing": 10}
 
 MOTION_TASK = "motion_control_motion_process"
+VIDEO_TASK = "motion_control_video"
+"""The type of the tasks of motion-create: invented, since none is published."""
+
+Arguments = tuple[tuple[str, str], ...]
+MOTION_ARGUMENTS: Arguments = (("prompt", ""), ("motionType", "video2motion"), ("biz", "klingai"))
 
 
 class IllegalMove(Exception):  # noqa: N818  # named for what happened
@@ -39,13 +45,24 @@ class StatusTriple:
 
 @frozen(kw_only=True)
 class Submission:
-    """What a submit asked for."""
+    """What a submit asked for: a motion out of a video or, with an image, a video out of a motion.
+
+    The resource URL is that of the motion's video; `work_id` is there if the submit named the motion by it.
+    """
 
     resource_url: str
-    cover_url: str
+    cover_url: str | None = None
+    image_url: str | None = None
+    work_id: int | None = None
+    arguments: Arguments = MOTION_ARGUMENTS
     reply_url: str | None = None
     reply_ref: str | None = None
     type: str = MOTION_TASK
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs of what it is made from."""
+        return (self.resource_url,) if self.image_url is None else (self.resource_url, self.image_url)
 
 
 @define(eq=False, kw_only=True)
@@ -62,6 +79,7 @@ class Task:
     created: int
     updated: int
     media: Media
+    film: Blob | None = None
     state: TaskState = "submitted"
     looks: int = 0
     looks_here: int = 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from klingmotion.session.accounts import AccountMethods
 from klingmotion.session.assets import AssetMethods
+from klingmotion.session.batches import BatchMethods
 from klingmotion.session.motions import MotionMethods
 from klingmotion.session.tasks import TaskMethods
+from klingmotion.session.videos import VideoMethods
 
 
-class MotionSession(MotionMethods, TaskMethods, AssetMethods):
-    """Extracts motion from videos through the Kling API v1 of useapi.net.
+class MotionSession(MotionMethods, VideoMethods, BatchMethods, TaskMethods, AssetMethods, AccountMethods):
+    """Extracts motion from videos, and gives it to images, through the Kling API v1 of useapi.net.
 
     Use it as `async with MotionSession() as session:`, or call `close()` in the end. It may be made anywhere, also at
     module level, and entered again after it was closed. One session serves any number of concurrent calls on one event

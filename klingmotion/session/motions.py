@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from klingmotion import listing, media, requests
-from klingmotion.downloads import OnDownload, Part
+from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT, OnTask, TaskLike
+from klingmotion.errors import InvalidRequestError
+from klingmotion.fetching import OnDownload
 from klingmotion.media import FileLike
 from klingmotion.models import Asset, Motion, MotionFiles, Task
 from klingmotion.retry import PollPolicy
@@ -145,6 +147,7 @@ class MotionMethods(SessionCore):
             email: The linked account the task belongs to, if it is not in the reference.
 
         Raises:
+            InvalidRequestError: The reference is that of a video.
             TaskFailedError: It is over and did not succeed.
             TaskGoneError: The server no longer knows it.
             TaskTimeoutError: The timeout passed first; the task goes on.
@@ -155,6 +158,8 @@ class MotionMethods(SessionCore):
         """
         deadline = self._engine.deadline(timeout)
         checked_on_cancel(on_cancel)
+        if (ref := self._engine.ref(task, email)).image_url is not None:
+            raise InvalidRequestError(f"this task makes a video, no motion; {ref.wait_method}(ref) waits for it")
         target = await self._engine.target(task, email, deadline)
         return await self._engine.wait_for_motion(target, deadline, poll, on_change, on_cancel)
 

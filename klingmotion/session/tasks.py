@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Literal, TypeVar
 
-from klingmotion import replies, requests
+from klingmotion import inventory, replies, requests
 from klingmotion.engine import TIMEOUT, OnTask, TaskLike, known_id
-from klingmotion.errors import NotFoundError
+from klingmotion.errors import KlingMotionError, NotFoundError
 from klingmotion.models import Deletion, Task
 from klingmotion.refusals import is_passing
 from klingmotion.retry import PollPolicy
 from klingmotion.session.core import SessionCore
 from klingmotion.waiting import OnCancel, checked_on_cancel
+
+T = TypeVar("T")
 
 
 class TaskMethods(SessionCore):
@@ -23,9 +27,7 @@ class TaskMethods(SessionCore):
         Raises:
             NotFoundError: The server does not know it.
         """
-        ref = self._engine.ref(task, email)
-        request = requests.get_task(known_id(ref), email=ref.email)
-        return await self._engine.calls.repeat(request, replies.task(ref))
+        return await self._engine.look(self._engine.ref(task, email))
 
     async def wait_for_task(
         self,
@@ -76,19 +78,59 @@ class TaskMethods(SessionCore):
         """
         ref = self._engine.ref(task, email)
         request = requests.delete_task(known_id(ref), email=ref.email)
+        return await self._ended(lambda: self._engine.calls.once(request, replies.deletion), gone=Deletion(deleted=1))
+
+    async def untrack_task(self, task: TaskLike, *, email: str | None = None) -> None:
+        """End the API's tracking of a task (contract section 2.9): its slot is free, and Kling goes on with it.
+
+        Raises:
+            NotFoundError: It is not tracked now.
+        """
+        ref = self._engine.ref(task, email)
+        calls, request = self._engine.calls, requests.untrack_task(known_id(ref), email=ref.email)
+
+        async def once() -> None:  # what a good answer holds is not documented: its status is all that is read
+            replies.check(request, await calls.answer(request), calls.transport.utcnow())
+
+        await self._ended(once, gone=None)
+
+    def tasks(
+        self,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        content_type: Literal["video", "image", "audio"] | None = None,
+        email: str | None = None,
+    ) -> AsyncIterator[Task]:
+        """The account's tasks, from the newest back (contract section 2.5); those that show no id are left out.
+
+        Args:
+            created_after: The earliest time of a task, aware.
+            created_before: Tasks are earlier than this, aware.
+            content_type: What the tasks make; else what the API gives by itself.
+            email: The linked account to use.
+        """
+        wanted = inventory.TaskFilter(
+            created_after=created_after,
+            created_before=created_before,
+            content_type=content_type,
+            email=self._engine.account(email),
+        )
+        return inventory.tasks(self._engine.calls, wanted)
+
+    async def _ended(self, once: Callable[[], Awaitable[T]], *, gone: T) -> T:
+        """Carry out a delete, which may safely be repeated; `gone` if an earlier try was, and its answer lost."""
         unclear = False
 
-        def again(error: Exception) -> bool:
+        def again(error: KlingMotionError) -> bool:
             nonlocal unclear
-            passing = is_passing(error)  # type: ignore[arg-type]  # only errors of ours are asked about
+            passing = is_passing(error)
             unclear = unclear or passing
             return passing
 
         try:
-            return await self._engine.calls.retried(
-                lambda: self._engine.calls.once(request, replies.deletion), again=again
-            )
+            return await self._engine.calls.retried(once, again=again)
         except NotFoundError:
-            if unclear:  # an earlier try was carried out and its answer lost
-                return Deletion(deleted=1)
+            if unclear:
+                return gone
             raise

@@ -366,6 +366,12 @@ def test_the_help_names_every_command_and_gives_examples() -> None:
         "list",
         "download",
         "delete",
+        "create",
+        "assets",
+        "tasks",
+        "accounts",
+        "capacity",
+        "running",
         "Examples",
         "Exit codes",
     ):

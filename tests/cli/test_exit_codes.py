@@ -76,6 +76,7 @@ def test_a_submit_that_is_refused(emulator: ThreadedEmulator, clip: Path, fault:
     done = run("submit", clip, emulator=emulator)
     assert (done.returncode, done.stdout) == (code, "")
     assert "walk.mp4: failed: " in done.stderr
+    assert "to resume" not in done.stderr
     assert "Traceback" not in done.stderr
     assert len(emulator.books.tasks) == 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from attrs import frozen
 
-from klingmotion.emulator import Asset, Emulator
+from klingmotion.emulator import Asset, Emulator, Media
 
 TOKEN = "user:1-example"
 
@@ -65,6 +65,34 @@ class Bench:
         assert isinstance(task_id, int)
         return task_id
 
+    def picture(self, email: str | None = None) -> Asset:
+        """An uploaded image."""
+        return self.emulator.add_asset(
+            b"picture", email=email, media=Media("image/png", None, 400, 500), extension="png"
+        )
+
+    async def create(self, motion: Asset | None = None, image: Asset | None = None, **fields: object) -> Answer:
+        """Ask for a video out of an uploaded motion and an image, fresh ones if none are given."""
+        email = str(fields["email"]) if "email" in fields else None
+        motion, image = motion or self.emulator.add_asset(email=email), image or self.picture(email)
+        return await self.ask_video(**{"motionUrl": motion.resource_url, "imageUrl": image.resource_url, **fields})
+
+    async def ask_video(self, **fields: object) -> Answer:
+        """Ask for a video by these fields alone."""
+        return await self.call("POST", "/videos/motion-create", json=fields)
+
+    async def created(self, motion: Asset | None = None, image: Asset | None = None, **fields: object) -> Any:
+        """Ask for a video and look until it is final; the last look."""
+        answer = await self.create(motion, image, **fields)
+        assert answer.status == 200, answer.body
+        return await self.end(answer.body["task"]["id"])
+
+    async def end(self, task_id: int, **query: str) -> Any:
+        """Look at a task until it is final; the last look."""
+        while not (look := await self.look(task_id, params=query)).body["status_final"]:
+            pass
+        return look.body
+
     async def look(self, task_id: int, **more: Any) -> Answer:
         return await self.get(f"/tasks/{task_id}", **more)
 
@@ -72,8 +100,7 @@ class Bench:
         """Submit and look until it is final; the task's id."""
         task_id = await self.submitted(asset, **fields)
         query = {"email": str(fields["email"])} if "email" in fields else {}
-        while not (await self.look(task_id, params=query)).body["status_final"]:
-            pass
+        await self.end(task_id, **query)
         return task_id
 
     async def motions(self, **query: str) -> list[Any]:

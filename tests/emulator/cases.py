@@ -78,6 +78,27 @@ async def _no_id(b: Bench) -> Answer:
     return await b.submit()
 
 
+@case("submit_video-submitted")
+async def _video_submitted(b: Bench) -> Answer:
+    return await b.create()
+
+
+@case("submit_video-submitted_by_work_id")
+async def _video_by_work_id(b: Bench) -> Answer:
+    official = (await b.get("/videos/motions")).body[0]
+    return await b.ask_video(workId=official["workId"], image=b.picture().resource_url)
+
+
+@case("get_task-video_succeed")
+async def _video_succeed(b: Bench) -> Answer:
+    task_id = (await b.create()).body["task"]["id"]
+    await b.end(task_id)
+    task = b.emulator.find_task(task_id)
+    assert task is not None
+    task.viewed = None
+    return await b.look(task_id)
+
+
 @case("callback-succeed", lambda: Emulator(callbacks="final"))
 async def _callback(b: Bench) -> Answer:
     received: list[Any] = []
@@ -199,6 +220,49 @@ async def _uploaded(b: Bench) -> Answer:
     return await b.get("/assets/uploaded/")
 
 
+@case("delete_uploaded-deleted")
+async def _uploads_deleted(b: Bench) -> Answer:
+    query = {"email": "performer@example.com", "id": str(b.emulator.add_asset().id)}
+    return await b.delete("/assets/uploaded/", params=query)
+
+
+@case("delete_uploaded-400-id")
+async def _uploads_kept(b: Bench) -> Answer:
+    return await b.delete("/assets/uploaded/", params={"email": "performer@example.com", "id": "walk"})
+
+
+def _download(**more: str) -> Case:
+    async def run(b: Bench) -> Answer:
+        work_id = (await b.created())["works"][0]["workId"]
+        return await b.get("/assets/download", params={"workIds": work_id, **more})
+
+    return run
+
+
+case("download_works-file")(_download(fileTypes="MP4"))
+case("download_works-zip")(_download())
+case("download_works-400-parameters")(_download(fileTypes="AVI"))
+case("download_works-500-not_ready", lambda: Emulator(clean_file_delay=Lag(looks=1)))(_download())
+
+
+@case("submit_video-400-parameter_required")
+async def _no_motion_url(b: Bench) -> Answer:
+    return await b.ask_video(imageUrl=b.picture().resource_url)
+
+
+@case("submit_video-400-picture_not_matched")
+async def _nobody_in_picture(b: Bench) -> Answer:
+    b.emulator.fail("submit_video", Status.picture_not_matched())
+    return await b.create()
+
+
+@case("submit_video-404-asset_unknown")
+async def _image_unknown(b: Bench) -> Answer:
+    return await b.ask_video(
+        motionUrl=b.emulator.add_asset().resource_url, imageUrl="https://cdn.example.test/never.png"
+    )
+
+
 @case("submit_motion-400-parameter_required")
 async def _no_resource_url(b: Bench) -> Answer:
     return await b.submit(None, resourceUrl=None)
@@ -253,6 +317,7 @@ GETS: Mapping[str, tuple[str, str]] = {
     "delete_task-400-task_id": ("DELETE", "/tasks/abc"),
     "delete_task-404-no_works": ("DELETE", "/tasks/9007199254740993"),
     "list_tasks-400-exclusive": ("GET", "/tasks?createdBefore=1&createdAfter=1"),
+    "untrack_task-400-task_id": ("DELETE", "/scheduler/abc"),
     "untrack_task-404-not_running": ("DELETE", "/scheduler/9007199254740993"),
     "list_uploaded-400-parameters": ("GET", "/assets/uploaded/?sort=up"),
     "get_account-404-unknown": ("GET", "/accounts/stranger%40example.com"),
@@ -268,6 +333,12 @@ def getting(method: str, path: str) -> Case:
 
 for _name, (_method, _path) in GETS.items():
     case(_name)(getting(_method, _path))
+case("get_account-with_points", lambda: Emulator(accounts=[Account("performer@example.com", points=66_000)]))(
+    getting("GET", "/accounts/performer%40example.com")
+)
+case("list_accounts-broken", lambda: Emulator(accounts=[Account("performer@example.com", error="login failed")]))(
+    getting("GET", "/accounts")
+)
 case("list_accounts-404-none", lambda: Emulator(accounts=[]))(getting("GET", "/accounts"))
 
 

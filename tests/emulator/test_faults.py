@@ -110,6 +110,25 @@ async def test_a_wrong_answer_leaves_the_work_done_or_not(fault: Fault, status: 
         _check_answer(fault, headers, raw)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Html(404), Html(410), Status.not_found(), Status(405, {"error": "Method Not Allowed"}), Status(410, None)],
+    ids=repr,
+)
+async def test_an_endpoint_can_be_taken_away(fault: Fault) -> None:
+    """With `times=None` a POST is gone for good, without a word of assets; all else goes on, and it can come back."""
+    async with bench() as b:
+        b.emulator.fail("submit_motion", fault, times=None)
+        for _ in range(3):
+            answer = await b.submit()
+            assert answer.status in (404, 405, 410)
+            assert b"VALID.ResourceNotFound" not in answer.raw
+        assert b.emulator.books.tasks == []
+        assert (await b.create()).status == 200
+        b.emulator.heal("submit_motion")
+        assert (await b.submit()).status == 200
+
+
 def _check_answer(fault: Fault, headers: Any, raw: bytes) -> None:
     match fault:
         case Html():

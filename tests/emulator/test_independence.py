@@ -24,7 +24,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 def test_it_imports_the_standard_library_aiohttp_attrs_and_itself() -> None:
     """Nothing else of the package is imported by any of its modules; pytest by the plugin alone."""
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for name in _imports(path):
             top = name.partition(".")[0]
             assert top in ALLOWED or name.startswith("klingmotion.emulator"), (path.name, name)

@@ -191,6 +191,9 @@ async def test_untracking_frees_the_slot_and_leaves_the_task() -> None:
         assert (await b.look(task_id)).status == 200
         again = await b.delete(f"/scheduler/{task_id}")
         assert again.body == {"error": f"Unable to locate running task_id {task_id}"}
+        senseless = await b.delete("/scheduler/abc")
+        assert senseless.status == 400
+        assert senseless.body["error"].startswith("Error ")
 
 
 async def test_deleting_takes_the_task_its_motion_and_its_files() -> None:
@@ -236,6 +239,28 @@ async def test_accounts_are_listed_by_email() -> None:
         assert (await b.get("/accounts")).status == 404
 
 
+async def test_an_account_shows_its_points() -> None:
+    """The balance has one order when there are points, and none otherwise."""
+    async with bench(Emulator(accounts=[Account("a@example.com", points=66_000)])) as b:
+        balance = (await b.get("/accounts/a%40example.com")).body["balance"]
+        assert (balance["total"], [order["balance"] for order in balance["points"]]) == (66_000, [66_000])
+        assert "balance" not in (await b.get("/accounts")).body["a@example.com"]
+
+
+async def test_a_broken_account_says_so_and_does_nothing() -> None:
+    """Its entry has the reason; whatever names it is 596, and other accounts work on."""
+    emulator = Emulator(accounts=[Account("a@example.com", error="login failed"), Account("b@example.com")])
+    async with bench(emulator) as b:
+        accounts = (await b.get("/accounts")).body
+        assert accounts["a@example.com"]["error"] == "login failed"
+        assert "error" not in accounts["b@example.com"]
+        answer = await b.submit(email="a@example.com")
+        assert answer.status == 596
+        assert answer.body["error"] == "Account a@example.com in error state: login failed"
+        assert (await b.get("/tasks", params={"email": "a@example.com"})).status == 596
+        assert (await b.submit(email="b@example.com")).status == 200
+
+
 async def test_uploads_are_listed_and_filtered() -> None:
     """Kind, name, order and page choose among the uploaded files."""
     async with bench() as b:
@@ -250,7 +275,76 @@ async def test_uploads_are_listed_and_filtered() -> None:
         assert await ids(sort="asc", pageSize="1") == [str(video.id)]
         assert await ids(pageNum="2", pageSize="1") == [str(video.id)]
         assert await ids(contentType="image") == await ids(fileName=".png") == [str(image.id)]
-        assert (await b.get("/assets/uploaded/", params={"sort": "up"})).body == {"error": "Invalid parameters"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sort": "up"},
+        {"contentType": "text"},
+        {"pageNum": "0"},
+        {"pageSize": "0"},
+        {"pageSize": "101"},
+        {"pageNum": "x"},
+    ],
+)
+async def test_senseless_questions_for_uploads_are_refused(query: dict[str, str]) -> None:
+    """Whatever is wrong, the answer is the documented one."""
+    async with bench() as b:
+        answer = await b.get("/assets/uploaded/", params=query)
+        assert (answer.status, answer.body) == (400, {"error": "Invalid parameters"})
+
+
+async def test_deleted_uploads_are_gone_everywhere() -> None:
+    """Listing, file and submit know them no more; what is not there, or another's, is not counted."""
+    emulator = Emulator(accounts=[Account("a@example.com"), Account("b@example.com")])
+    async with bench(emulator) as b:
+        first, second, third = (b.emulator.add_asset(email="a@example.com") for _ in range(3))
+        other = b.emulator.add_asset(email="b@example.com")
+        query = {"email": "a@example.com", "id": f"{first.id},{other.id},700000000000000999,{third.id}"}
+        answer = await b.delete("/assets/uploaded/", params=query)
+        assert (answer.status, answer.body) == (200, {"deleted": 2, "ids": [str(first.id), str(third.id)]})
+        left = (await b.get("/assets/uploaded/", params={"email": "a@example.com"})).body["uploadAssetsList"]
+        assert [entry["id"] for entry in left] == [str(second.id)]
+        assert (await b.get(first.resource_url, token=None)).status == 404
+        assert (await b.get(first.cover_url, token=None)).status == 404
+        assert (await b.submit(first, email="a@example.com")).status == 404
+        assert (await b.submit(other, email="b@example.com")).status == 200
+        assert (await b.delete("/assets/uploaded/", params=query)).body == {"deleted": 0, "ids": []}
+
+
+async def test_a_deleted_upload_can_be_uploaded_again() -> None:
+    """A service that de-duplicates does not hand out the URL of a file that is gone."""
+    async with bench(Emulator(deduplicate=True)) as b:
+        first = b.emulator.add_asset(b"one")
+        await b.delete("/assets/uploaded/", params={"email": "performer@example.com", "id": str(first.id)})
+        again = b.emulator.add_asset(b"one")
+        assert again.resource_url != first.resource_url
+        assert (await b.get(again.resource_url, token=None)).raw == b"one"
+
+
+async def test_a_task_outlives_the_upload_it_came_from() -> None:
+    """Kling has what it needs: a motion still shows the video of a file deleted meanwhile."""
+    async with bench() as b:
+        asset = b.emulator.add_asset(b"film")
+        task_id = await b.submitted(asset)
+        await b.delete("/assets/uploaded/", params={"email": "performer@example.com", "id": str(asset.id)})
+        body = await b.end(task_id)
+        assert (await b.get(body["works"][0]["resource"]["resource"], token=None)).raw == b"film"
+
+
+@pytest.mark.parametrize("ids", ["", "x", "1,", "1, 2", "-1", ",".join("12345678901")])
+async def test_a_deletion_of_uploads_names_up_to_ten_ids_and_the_email(ids: str) -> None:
+    """The ids are digits between commas; the email is needed although there is one account only."""
+    async with bench() as b:
+        answer = await b.delete("/assets/uploaded/", params={"email": "performer@example.com", "id": ids})
+        rule = "must be a numeric string or a comma-separated list of up to 10 numeric strings"
+        wanted = f"Parameter id ({ids}) {rule}" if ids else "Parameter id is required"
+        assert (answer.status, answer.body) == (400, {"error": wanted})
+        asset = b.emulator.add_asset()
+        answer = await b.delete("/assets/uploaded/", params={"id": str(asset.id)})
+        assert (answer.status, answer.body) == (400, {"error": "Parameter email is required"})
+        assert len((await b.get("/assets/uploaded/")).body["uploadAssetsList"]) == 1
 
 
 async def test_another_process_leaves_tasks_of_its_own() -> None:

@@ -18,9 +18,9 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 
 # Keys whose values differ from run to run; all other numbers, texts and flags are as in the sample.
 VARYING = {
-    *("id", "taskId", "workId", "workIds", "userId", "assetId", "name", "workName", "fileName"),
+    *("id", "ids", "taskId", "workId", "workIds", "userId", "assetId", "name", "workName", "fileName"),
     *("createTime", "updateTime", "viewTime", "etaTime", "originEtaTime", "currentTimestamp"),
-    *("started", "elapsed", "ExpireTime", "ExpireTimeUTC", "retryAfter"),
+    *("started", "elapsed", "startTime", "endTime", "ExpireTime", "ExpireTimeUTC", "retryAfter"),
 }
 
 
@@ -95,6 +95,7 @@ def test_differences_are_found() -> None:
         (Status.not_found(), 404, "Not Found"),
         (Status.asset_unknown(), 404, "VALID.ResourceNotFound"),
         (Status.rejected(), 500, "MOTION.RESOLUTION_TOO_SMALL"),
+        (Status.picture_not_matched(), 400, "(MOTION.PIC_NOT_MATCHED)"),
     ],
 )
 async def test_documented_errors_are_at_hand(fault: Status, status: int, text: str) -> None:

@@ -18,6 +18,7 @@ from klingmotion.errors import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    EndpointUnavailableError,
     GoneError,
     InsufficientCreditsError,
     InvalidRequestError,
@@ -63,6 +64,7 @@ _TABLE: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
     (AssetNotFoundError, ExitCode.REJECTED),
     (ModerationError, ExitCode.REJECTED),
     (RejectedInputError, ExitCode.REJECTED),
+    (EndpointUnavailableError, ExitCode.REJECTED),
     (TaskFailedError, ExitCode.TASK_FAILED),
     (TaskGoneError, ExitCode.TASK_FAILED),
     (MotionNotListedError, ExitCode.TASK_FAILED),
@@ -76,9 +78,17 @@ _TABLE: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
 #: What the texts of errors say to programmers, and what it is on the command line. The command that resumes is printed
 #: anyway, so the call that does is left out with the clause around it.
 _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
-    (r"(?:^|[.;:,] )(?:to resume: )?[^.;:,]*\bwait_for_motion\((?:error\.ref|ref|task_id|'.*?')\)[^.;,]*", ""),
+    (
+        r"(?:^|[.;:,] )(?:to resume: )?[^.;:,]*\bwait_for_(?:motion|video)\((?:error\.ref|ref|task_id|'.*?')\)[^.;,]*",
+        "",
+    ),
     (r"\bpass token= or set ", "set "),
+    (r"\bpass email= or set ", "pass --email or set "),
+    (r"\bcreate_video\([^)]*\)", "`klingmotion create`"),
+    (r"\bextract_motion\([^)]*\)", "`klingmotion extract`"),
     (r"\(check email=\)", "(check --email)"),
+    (r"\bwith accounts=\[\.\.\.\]", "with --account"),
+    (r"\brun with retry_failed=True", "run with --retry-failed"),
     (r"`email`", "`--email`"),
     (r" with upload_asset$", ""),
     (r"^base_url ", "$KLINGMOTION_BASE_URL "),
@@ -92,7 +102,7 @@ _OVER: Final = (TaskFailedError, TaskGoneError, ConfigurationError, InvalidReque
 
 
 @frozen(kw_only=True)
-class Outcome:
+class Failure:
     """How it ended badly, in words and as a code."""
 
     #: The name of the error's class.
@@ -114,7 +124,7 @@ class Outcome:
         resume: str | None = None,
         emulated: bool = False,
     ) -> Self:
-        """The outcome an error stands for.
+        """The failure an error stands for.
 
         Args:
             error: What was raised.

@@ -23,15 +23,18 @@ from klingmotion import (
     BadRequestError,
     ConfigurationError,
     DownloadError,
+    EndpointUnavailableError,
     GoneError,
     InsufficientCreditsError,
     InternalServerError,
     InvalidRequestError,
+    JournalError,
     KlingMotionError,
     ModerationError,
     MotionNotListedError,
     NotFoundError,
     PermissionDeniedError,
+    PersonNotFoundError,
     RateLimitError,
     RejectedInputError,
     SubmitUncertainError,
@@ -42,7 +45,7 @@ from klingmotion import (
     TaskRef,
     TaskTimeoutError,
 )
-from klingmotion.cli.outcome import Outcome, exit_code, resume_command, spoken
+from klingmotion.cli.failure import Failure, exit_code, resume_command, spoken
 from klingmotion.cli.track import Event, Stage, Track
 
 REF = TaskRef(task_id=17, resource_url="https://cdn.example.test/it's a walk.mp4")
@@ -55,6 +58,7 @@ CODES: dict[type[KlingMotionError], int] = {
     InternalServerError: 1,
     RateLimitError: 1,
     DownloadError: 1,
+    JournalError: 1,
     TaskError: 1,
     ConfigurationError: 2,
     InvalidRequestError: 2,
@@ -67,6 +71,8 @@ CODES: dict[type[KlingMotionError], int] = {
     AssetNotFoundError: 4,
     ModerationError: 4,
     RejectedInputError: 4,
+    PersonNotFoundError: 4,
+    EndpointUnavailableError: 4,
     TaskFailedError: 5,
     TaskGoneError: 5,
     MotionNotListedError: 5,
@@ -125,13 +131,13 @@ def test_a_token_that_is_missing_is_trouble_with_the_account(monkeypatch: pytest
     assert exit_code(caught.value) == 2
 
 
-def test_an_outcome_repeats_text_and_notes_of_the_error() -> None:
+def test_a_failure_repeats_text_and_notes_of_the_error() -> None:
     """What the error says, and what was noted on its way, both reach the user."""
     error = DownloadError("the link is dead")
     error.add_note("list it again")
-    outcome = Outcome.of(error, resume="klingmotion wait 17")
-    assert outcome.lines == ("the link is dead", "list it again", "to resume:", "  klingmotion wait 17")
-    assert outcome.fields["notes"] == ["list it again"]
+    failure = Failure.of(error, resume="klingmotion wait 17")
+    assert failure.lines == ("the link is dead", "list it again", "to resume:", "  klingmotion wait 17")
+    assert failure.fields["notes"] == ["list it again"]
 
 
 def test_the_command_that_resumes_survives_the_shell() -> None:
@@ -146,24 +152,24 @@ def test_the_reference_that_says_more_is_kept() -> None:
     error = DownloadError("the link is dead")
     error.ref = TaskRef(task_id=17)
     ref = TaskRef(task_id=17, email="performer@example.com")
-    outcome = Track(_Listener(), "walk.mp4", ref=ref).failed(error)
-    assert outcome.ref == ref
-    assert outcome.resume == resume_command(ref)
+    failure = Track(_Listener(), "walk.mp4", ref=ref).failed(error)
+    assert failure.ref == ref
+    assert failure.resume == resume_command(ref)
 
 
 @pytest.mark.parametrize("kind", [TaskFailedError, TaskGoneError])
 def test_what_is_over_is_not_resumed(kind: type[TaskError]) -> None:
     """A failed task keeps its reference, but there is nothing to wait for."""
-    outcome = Track(_Listener(), "walk.mp4").failed(kind("it is over", ref=REF))
-    assert (outcome.ref, outcome.resume) == (REF, None)
+    failure = Track(_Listener(), "walk.mp4").failed(kind("it is over", ref=REF))
+    assert (failure.ref, failure.resume) == (REF, None)
 
 
 def test_a_bug_is_a_short_message_with_a_hint() -> None:
     """What nobody expected has exit code 1 and says how to see more."""
-    outcome = Outcome.of(ZeroDivisionError("by zero"))
-    assert outcome.exit_code == 1
-    assert "ZeroDivisionError: by zero" in outcome.message
-    assert "--debug" in outcome.message
+    failure = Failure.of(ZeroDivisionError("by zero"))
+    assert failure.exit_code == 1
+    assert "ZeroDivisionError: by zero" in failure.message
+    assert "--debug" in failure.message
 
 
 @pytest.mark.parametrize(
@@ -217,7 +223,8 @@ def _texts() -> list[str]:
 
 def test_no_text_of_the_library_talks_python_on_the_command_line() -> None:
     """Whatever error there is, its text names commands and options, or nothing."""
-    telling = [text.replace("wait_for_motion(X)", "wait_for_motion('{}')") for text in _texts() if " " in text]
+    telling = [text.replace("X(error.ref)", "wait_for_video(error.ref)") for text in _texts() if " " in text]
+    telling = [text.replace("X(ref)", "wait_for_video(ref)") for text in telling]
     telling = [text for text in telling if _PROGRAMMERS.search(text)]
     assert len(telling) > 7
     assert [text for text in telling if _PROGRAMMERS.search(spoken(text))] == []
@@ -241,6 +248,8 @@ def test_no_text_of_the_library_talks_python_on_the_command_line() -> None:
         ),
         ("no API token: pass token= or set $USEAPI_TOKEN", "no API token: set $USEAPI_TOKEN"),
         ("or of another account (check email=). A task", "or of another account (check --email). A task"),
+        ("name those to use with accounts=[...]", "name those to use with --account"),
+        ("paid for again: run with retry_failed=True", "paid for again: run with --retry-failed"),
         ("https://cdn.example.test/a.b;c: 3.5 s, 17", "https://cdn.example.test/a.b;c: 3.5 s, 17"),
     ],
 )
@@ -248,8 +257,8 @@ def test_an_error_is_told_in_the_words_of_the_command_line(text: str, said: str)
     """A clause that names a call is left out: the command that resumes is printed anyway."""
     error = TaskTimeoutError(text, ref=REF)
     error.add_note(text)
-    outcome = Outcome.of(error)
-    assert (outcome.message, outcome.notes) == (said, (said,))
+    failure = Failure.of(error)
+    assert (failure.message, failure.notes) == (said, (said,))
 
 
 @pytest.mark.parametrize(
@@ -262,5 +271,5 @@ def test_an_error_is_told_in_the_words_of_the_command_line(text: str, said: str)
 def test_a_task_of_the_commands_own_emulator_does_not_go_on(text: str, said: str) -> None:
     """Nor is there a command that resumes it."""
     track = Track(_Listener(), "walk.mp4", ref=REF, emulated=True)
-    outcome = track.failed(TaskTimeoutError(text, ref=REF))
-    assert (outcome.message, outcome.resume) == (said, None)
+    failure = track.failed(TaskTimeoutError(text, ref=REF))
+    assert (failure.message, failure.resume) == (said, None)

@@ -1,0 +1,1 @@
+"""Many clips at once, in a way that can be killed anywhere and resumed."""

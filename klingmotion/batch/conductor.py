@@ -1,0 +1,486 @@
+"""Many clips at once: what is uploaded, submitted, waited for and saved when, and on which account.
+
+Uploads run ahead of the submits by a few clips, a submit waits for a slot, files are saved beside. All that is known of
+a clip is in the journal; here is only what is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
+from functools import partial
+
+from klingmotion.batch.governor import Governor
+from klingmotion.batch.intake import admit, each
+from klingmotion.batch.journal import SETTLED, UNNAMED, UPLOADED, Change, Journal, Row, State
+from klingmotion.batch.orders import Orders, tell
+from klingmotion.batch.outcome import Outcome, described
+from klingmotion.batch.passage import OUTAGE, Passage
+from klingmotion.batch.register import BatchTotals, Input, Register
+from klingmotion.batch.troubles import Trouble, trouble
+from klingmotion.calls import logger
+from klingmotion.engine import Engine
+from klingmotion.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    InvalidRequestError,
+    JournalError,
+    KlingMotionError,
+    RateLimitError,
+)
+
+#: Clips of each account that are being uploaded or wait uploaded for a slot.
+AHEAD = 4
+
+#: Clips whose files are saved at once.
+SAVING = 4
+
+#: Clips taken in that are not over yet, for each slot there may be: what is read ahead of the work.
+WINDOW = 4
+
+#: Seconds without room after which an account leaves a clip to another that has some.
+HANDOVER = 30.0
+
+_UNDER_WAY = (State.SUBMITTING, State.SUBMITTED)
+
+#: What a row that is started over no longer has.
+_OF_A_TASK = ("task_id", "work_id", "reply_ref", "submit_at", "motion", "files", "error")
+
+
+class Conductor:
+    """The work of one batch. `failure` is what ended it early, if anything did."""
+
+    def __init__(self, engine: Engine, journal: Journal, orders: Orders) -> None:
+        self._engine = engine
+        self._calls = engine.calls
+        self._journal = journal
+        self._orders = orders
+        self.register = Register(self._tell_of)
+        self.governor = Governor(engine.calls, orders.accounts, concurrency=orders.concurrency)
+        self.failure: BaseException | None = None
+        #: The task that conducts, once there is one.
+        self.work: asyncio.Task[None] | None = None
+        self._began = engine.calls.transport.utcnow()
+        self._finished = asyncio.Event()
+        #: What the journal has is taken up: until then nothing can be over.
+        self._has_begun = False
+        self._stopping = False
+        #: What is under way: that which ends when the batch is stopped, and the rest.
+        self._before_submit: set[asyncio.Task[None]] = set()
+        self._after_submit: set[asyncio.Task[None]] = set()
+        #: One token for each new clip; one for each uploaded clip of an account.
+        self._new: asyncio.Queue[None] = asyncio.Queue()
+        self._uploaded = {account: asyncio.Queue[None]() for account in orders.accounts}
+        #: Lanes to upload in, and the clips that are in one.
+        self._ahead = {account: asyncio.Queue[int]() for account in orders.accounts}
+        self._lanes_ahead: dict[str, int] = {}
+        for lanes in self._ahead.values():
+            for number in range(1, AHEAD + 1):
+                lanes.put_nowait(-number)
+        #: Accounts that can do no more, and since when others could not be reached.
+        self._lost: set[str] = set()
+        self._unreachable_since: dict[str, float] = {}
+        self._saving = asyncio.Semaphore(SAVING)
+        #: The last look at uncertain clips: whether it is going on, and which it was for.
+        self._looking = False
+        self._looked: set[str] = set()
+
+    # --- The whole --------------------------------------------------------------------------------------------------
+
+    async def conduct(self) -> None:
+        """Do all of it, then end `outcomes`."""
+        try:
+            await self._journal.open()
+        except Exception as error:  # noqa: BLE001  # as below; what did not open may be open for another run
+            self.failure = error
+            return
+        except BaseException:  # cancelled, and open all the same
+            await self._journal.close()
+            raise
+        try:
+            await self._begin()
+            await self._finished.wait()
+        except Exception as error:  # noqa: BLE001  # handed to whoever reads the outcomes
+            self.failure = self.failure or error
+        finally:
+            try:
+                await self._end_tasks(self._before_submit | self._after_submit)
+            finally:  # also when cancelled once more
+                await self._journal.close()
+
+    async def _begin(self) -> None:
+        await self.governor.read(0)
+        if UNNAMED in self.governor.slots and len(told := self.governor.linked) > 1:
+            raise ConfigurationError(
+                f"several accounts are linked ({', '.join(told)}): name those to use with accounts=[...]"
+            )
+        await self._resume()
+        if not self._stopping:
+            for account in self._orders.accounts:
+                self._spawn(self._upload_all(account), before_submit=True)
+                self._spawn(self._submit_all(account), before_submit=True)
+            self._spawn(self._take_in(), before_submit=True)
+        self._has_begun = True
+        if self._stopping:
+            self.register.drop_waiting()
+        self._check_finished()
+
+    def stop(self) -> None:
+        """Submit nothing more; what is under way goes on to its end, the rest stays in the journal."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self.register.close_intake()
+        for task in self._before_submit:
+            task.cancel()
+        self.register.drop_waiting()
+        self._check_finished()
+
+    @property
+    def totals(self) -> BatchTotals:
+        """How far it has come."""
+        return self.register.totals(slots=self._slots)
+
+    @property
+    def _slots(self) -> int:
+        return sum(slots.most for account, slots in self.governor.slots.items() if account not in self._lost)
+
+    def _spawn(self, work: Coroutine[object, object, None], *, before_submit: bool = False) -> None:
+        tasks = self._before_submit if before_submit else self._after_submit
+        task = self._calls.background(self._guarded(work))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began was never awaited
+
+    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+        """Whatever escapes from a task is a failure of the batch: the journal's, or a bug."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # handed on
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        self.failure = self.failure or error
+        self._finished.set()
+
+    async def _end_tasks(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        pending = [task for task in tasks if not task.done()]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    def _check_finished(self) -> None:
+        if not self._has_begun or self._looking or not self.register.is_over:
+            return
+        doubtful = self.register.doubtful
+        if doubtful and not self._stopping:
+            self._looking = True
+            self._spawn(self._look_again())
+            return
+        for row in list(doubtful.values()):
+            self.register.settle(row)
+        self._finished.set()
+
+    def _tell_of(self, outcome: Outcome) -> None:
+        if (hook := self._orders.plan.hooks.on_done) is not None:
+            self._spawn(tell(hook, outcome))
+
+    # --- What is there already --------------------------------------------------------------------------------------
+
+    async def _resume(self) -> None:
+        """Take up every clip that an earlier run left on its way."""
+        over = (State.DONE,) if self._orders.retry_failed else (State.DONE, State.FAILED)
+        states = [state for state in State if state not in over]
+        after = ""
+        while rows := await self._journal.rows(states, after=after):
+            after = rows[-1].key
+            for row in rows:
+                self.register.open(row.key)
+                await self._take_up(row)
+
+    async def _take_up(self, row: Row) -> None:
+        slots = self.governor.slots.get(row.account or "")
+        if row.state in _UNDER_WAY:
+            if slots is not None and row.lane is not None and row.lane >= 0:
+                slots.taken.add(row.lane)
+            self._carry_on(row, row.lane)
+        elif row.state is State.READY:
+            self._carry_on(row, None)
+        elif row.state is State.UNCERTAIN:
+            self.register.doubtful[row.key] = row
+        elif row.state is State.ASSETS and slots is not None:
+            await self._journal.release(row, self._now())
+            self._uploaded[row.account or ""].put_nowait(None)
+        else:
+            await self._start_over(row)
+
+    async def _start_over(self, row: Row) -> None:
+        """Make a row new: claimed by nobody, with nothing uploaded; what it was submitted for before is kept."""
+        if row.state is State.NEW:
+            await self._journal.release(row, self._now())
+        else:
+            failed = row.state is State.FAILED
+            old = (row.task_id,) if failed and row.task_id is not None else ()
+            change = Change(
+                extra_tasks=(*row.extra_tasks, *old) or None,
+                retries=0,
+                clear=("account", "lane", *UPLOADED, *(_OF_A_TASK if failed else ())),
+                note="from the start",
+            )
+            await self._journal.step(row, State.NEW, self._now(), change)
+        self._new.put_nowait(None)
+
+    # --- What comes in ----------------------------------------------------------------------------------------------
+
+    async def _take_in(self) -> None:
+        index = -1
+        try:
+            async for source in each(self._orders.videos):
+                index += 1
+                await self.register.take_in(WINDOW * (len(self.governor.slots) * AHEAD + self._slots))
+                await self._admit(Input(source, index))
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the iterable's own: what came before is finished first
+            self.failure = error
+        self.register.close_intake()
+        self._check_finished()
+
+    async def _admit(self, given: Input) -> None:
+        try:
+            row = await admit(self._journal, given.source, self._orders.params, self._now())
+        except InvalidRequestError as error:
+            self.register.emit(Outcome(source=given.source, index=given.index, status="failed", error=error))
+            return
+        if row.key in self.register:
+            self.register.open(row.key, given)
+        elif row.state is State.NEW:
+            self.register.open(row.key, given)
+            self._new.put_nowait(None)
+        else:
+            self.register.tell(row, given, earlier=row.updated_at < self._began)
+
+    # --- Uploads ----------------------------------------------------------------------------------------------------
+
+    async def _upload_all(self, account: str) -> None:
+        """Take new clips as fast as there are lanes for them: who has room takes more."""
+        while True:
+            lane = await self._ahead[account].get()
+            await self._new.get()
+            if account in self._lost:
+                self._new.put_nowait(None)
+                return
+            row = await self._journal.claim(account, lane, self._now())
+            if row is None:
+                self._ahead[account].put_nowait(lane)
+            else:
+                self._spawn(self._upload(row, account, lane), before_submit=True)
+
+    async def _upload(self, row: Row, account: str, lane: int) -> None:
+        passage = self._passage(row)
+        try:
+            await passage.upload()
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one clip's, even a bug, is no other's
+            if trouble(error) is Trouble.ACCOUNT and isinstance(error, KlingMotionError):
+                await self._start_over(passage.row)
+                await self._lose(account, error)
+                return
+            passage.error = error
+        if passage.row.state is State.ASSETS:
+            self._lanes_ahead[row.key] = lane
+            self._uploaded[account].put_nowait(None)
+            return
+        self._ahead[account].put_nowait(lane)
+        await self._leave(passage)
+
+    # --- Submits ----------------------------------------------------------------------------------------------------
+
+    async def _submit_all(self, account: str) -> None:
+        while True:
+            await self._uploaded[account].get()
+            since = self._calls.transport.now()
+            lane = await self.governor.acquire(account, give_up=partial(self._is_given_up, account, since))
+            if lane is None:
+                await self._hand_over(account)
+                continue
+            row = await self._journal.claim(account, lane, self._now())
+            if row is None:
+                self.governor.give_back(account, lane)
+                continue
+            self._free_ahead(row)
+            self._carry_on(row, lane)
+
+    def _free_ahead(self, row: Row) -> None:
+        lane = self._lanes_ahead.pop(row.key, None)
+        if lane is not None:
+            self._ahead[row.account or ""].put_nowait(lane)
+
+    def _is_given_up(self, account: str, since: float) -> bool:
+        """Whether a clip that waits for a slot of the account is better off elsewhere."""
+        if account in self._lost:
+            return True
+        now = self._calls.transport.now()
+        if now - since < HANDOVER or not self._new.empty():
+            return False
+        return any(
+            slots.has_room(now) and self._uploaded[other].empty()
+            for other, slots in self.governor.slots.items()
+            if other != account and other not in self._lost
+        )
+
+    async def _hand_over(self, account: str) -> None:
+        """Let another account have a clip that was uploaded for this one."""
+        found = await self._journal.rows([State.ASSETS])
+        waiting = (row for row in found if row.account == account and row.key not in self.register.running)
+        if (row := next(waiting, None)) is not None:
+            self._free_ahead(row)
+            await self._start_over(row)
+
+    # --- On its way -------------------------------------------------------------------------------------------------
+
+    def _carry_on(self, row: Row, lane: int | None) -> None:
+        self.register.running.add(row.key)
+        self._spawn(self._carry(self._passage(row), lane))
+
+    async def _carry(self, passage: Passage, lane: int | None) -> None:
+        """Take a clip from where it is to its end, as far as it goes."""
+        account = passage.row.account or ""
+        try:
+            await self._advance(passage, account, lane)
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one clip's, even a bug, is no other's
+            if isinstance(error, RateLimitError | APIConnectionError) and passage.row.state is State.ASSETS:
+                await self._wait_again(passage, account, lane, error)
+                return
+            passage.error = error
+        if lane is not None and account in self.governor.slots:
+            self.governor.give_back(account, lane)
+        if passage.row.state is State.READY and passage.error is None:
+            await self._save(passage)
+        if self._calls.closed:
+            return
+        if isinstance(passage.error, KlingMotionError) and trouble(passage.error) is Trouble.ACCOUNT:
+            await self._lose(account, passage.error)
+            if passage.row.state is State.NEW and not self._stopping:
+                passage.error = None  # another account can have it
+        await self._leave(passage)
+
+    async def _advance(self, passage: Passage, account: str, lane: int | None) -> None:
+        """Up to the motion: as long as the clip needs its slot."""
+        while passage.error is None:
+            match passage.row.state:
+                case State.ASSETS if lane is not None and not self._stopping:
+                    await passage.submit()
+                case State.SUBMITTING:
+                    await passage.reconcile()
+                case State.SUBMITTED:
+                    self._unreachable_since.pop(account, None)
+                    if (slots := self.governor.slots.get(account)) is not None:
+                        slots.accepted(self._calls.transport.now())
+                    await passage.wait()
+                case _:
+                    return
+
+    async def _save(self, passage: Passage) -> None:
+        async with self._saving:
+            try:
+                await passage.save()
+            except JournalError:
+                raise
+            except Exception as error:  # noqa: BLE001  # one clip's, even a bug, is no other's
+                passage.error = error
+
+    async def _wait_again(
+        self, passage: Passage, account: str, lane: int | None, error: RateLimitError | APIConnectionError
+    ) -> None:
+        """Nothing was accepted: the clip waits for a slot again."""
+        self.register.running.discard(passage.row.key)
+        if lane is not None:
+            self.governor.refused(account, lane, full=isinstance(error, RateLimitError))
+        if self._stopping:
+            self.register.drop(passage.row.key)
+            self._check_finished()
+            return
+        self._uploaded[account].put_nowait(None)
+        if isinstance(error, RateLimitError):
+            self._unreachable_since.pop(account, None)
+            return
+        now = self._calls.transport.now()
+        if now - self._unreachable_since.setdefault(account, now) > OUTAGE:
+            await self._lose(account, error)
+
+    async def _leave(self, passage: Passage) -> None:
+        """Decide what comes after a passage has ended: the end of the clip, or another way."""
+        row = passage.row
+        self.register.running.discard(row.key)
+        if passage.error is None and row.state in (State.NEW, State.ASSETS):
+            await self._send_back(row)
+        elif row.state is State.UNCERTAIN and row.key not in self._looked and not self._stopping:
+            self.register.doubtful[row.key] = row
+        else:
+            if row.state not in SETTLED:
+                noted = None if passage.error is None else described(passage.error)
+                passage.row = await self._journal.release(row, self._now(), postponed=True, error=noted) or row
+            self.register.settle(passage.row, task=passage.task, error=passage.error)
+        self._check_finished()
+
+    async def _send_back(self, row: Row) -> None:
+        """Let a clip wait for an account, or for a slot of its own, once more."""
+        if self._stopping:
+            self.register.drop(row.key)
+            return
+        await self._journal.release(row, self._now())
+        if row.state is State.NEW:
+            self._new.put_nowait(None)
+        else:
+            self._uploaded[row.account or ""].put_nowait(None)
+
+    async def _lose(self, account: str, error: KlingMotionError) -> None:
+        """An account can do no more: what waits for it goes to the others; without any the batch ends."""
+        if account in self._lost or account not in self.governor.slots:
+            return
+        logger.warning("account %s can do no more: %s", account or "(the only one)", error)
+        self._lost.add(account)
+        if len(self._lost) == len(self.governor.slots):
+            self.failure = self.failure or error
+            self.stop()
+            return
+        for row in await self._journal.rows([State.ASSETS]):
+            if row.account == account and row.key not in self.register.running:
+                await self._start_over(row)
+
+    # --- Uncertain ones ---------------------------------------------------------------------------------------------
+
+    async def _look_again(self) -> None:
+        """Everything else is over: look once more for the tasks of unclear submits."""
+        doubtful, self.register.doubtful = self.register.doubtful, {}
+        self._looked |= doubtful.keys()
+        for row in doubtful.values():
+            passage = self._passage(row)
+            self.register.running.add(row.key)
+            try:
+                await passage.reconcile(patience=0.0)
+            except JournalError:
+                raise
+            except Exception as error:  # noqa: BLE001  # one clip's, even a bug, is no other's
+                passage.error = error
+            if passage.row.state is State.UNCERTAIN and self._orders.resubmit_uncertain:
+                again = Change(clear=("lane", "error"), note="to be sent again, as the user asked")
+                passage.row = await self._journal.step(passage.row, State.ASSETS, self._now(), again) or passage.row
+                passage.error = None
+            if passage.row.state is State.SUBMITTED:
+                self._spawn(self._carry(passage, None))
+            else:
+                await self._leave(passage)
+        self._looking = False
+        self._check_finished()
+
+    def _passage(self, row: Row) -> Passage:
+        return Passage(self._engine, self._journal, self._orders.plan, row, self.register.source(row))
+
+    def _now(self) -> datetime:
+        return self._calls.transport.utcnow()

@@ -1,0 +1,225 @@
+"""One file on its way in: whole or not at all, continued where a transfer was cut."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from klingmotion.calls import Calls
+from klingmotion.errors import DownloadError, KlingMotionError
+from klingmotion.models import DownloadProgress
+from klingmotion.progress import Teller
+from klingmotion.transport import Download, bare
+
+T = TypeVar("T")
+
+#: Called with how far a download is.
+OnDownload = Callable[[DownloadProgress], object]
+
+#: Bytes received before they are written.
+_WRITE_BEHIND = 1 << 20
+
+#: Statuses of a file's host that mean the link is dead.
+_DEAD = (401, 403, 404, 410)
+
+#: The status of an error that is the disk's: fetching again would not help.
+DISK = 0
+
+
+class Fetcher:
+    """Fetches files, a few at once. `renewal` says what gives a new link in place of a dead one."""
+
+    def __init__(self, calls: Calls, *, renewal: str) -> None:
+        self._calls = calls
+        self._renewal = renewal
+
+    async def make(self, directory: Path) -> None:
+        """Make the directory that files are saved in, if it is missing.
+
+        Raises:
+            DownloadError: It cannot be made.
+        """
+        self._calls.ensure_usable()
+        try:
+            await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            text = f"{directory} cannot be made: {error.strerror or error}"
+            raise DownloadError(text, status=DISK) from error
+
+    async def save(
+        self,
+        part: str,
+        url: str,
+        target: Path,
+        told: Teller[DownloadProgress],
+        finish: Callable[[BinaryIO], T],
+    ) -> T:
+        """Fetch a file beside `target`; `finish` checks it in a thread and gives it its name.
+
+        Raises:
+            DownloadError: It could not be fetched or saved; the `status` of what the disk refused is `DISK`.
+        """
+        try:
+            async with self._calls.transfers:
+                with temporary(target) as file:
+                    transfer = _Transfer(self._calls, part, url, file, told, self._renewal)
+                    await self._calls.retried(transfer.go_on, again=_again)
+                    return await asyncio.to_thread(_finished, finish, file)
+        except OSError as error:
+            text = f"{target} cannot be saved: {error.strerror or error}"
+            raise DownloadError(text, url=url, status=DISK) from error
+
+
+def _finished(finish: Callable[[BinaryIO], T], file: BinaryIO) -> T:
+    file.flush()
+    return finish(file)
+
+
+# --- One transfer ---------------------------------------------------------------------------------------------------
+
+
+class _Transfer:
+    """One file on its way, which may take several attempts."""
+
+    def __init__(
+        self, calls: Calls, part: str, url: str, file: BinaryIO, told: Teller[DownloadProgress], renewal: str
+    ) -> None:
+        self._calls = calls
+        self._renewal = renewal
+        self._part = part
+        self._url = url
+        self._file = file
+        self._told = told
+        self._received = 0
+        self._waiting: list[bytes] = []
+        self._total: int | None = None
+        #: The host's mark of this very version of the file; without one a cut transfer starts again.
+        self._validator: str | None = None
+
+    async def go_on(self) -> None:
+        """Fetch what is missing: from where it was cut if the host can, else from the first byte."""
+        offset = self._received if self._validator else 0
+        async with self._calls.transport.download(self._url, offset=offset, validator=self._validator) as download:
+            self._check(download)
+            await self._place(download, offset)
+            try:
+                await self._receive(download)
+            except Exception:
+                await self._write()  # what came before a cut need not come again
+                raise
+        await self._write()
+        if self._total is not None and self._received != self._total:
+            raise DownloadError(f"{bare(self._url)} gave {self._received} bytes of {self._total}", url=self._url)
+        if self._received == 0:
+            raise DownloadError(f"{bare(self._url)} is empty", url=self._url)
+
+    async def _receive(self, download: Download) -> None:
+        """Take in all pieces; the disk gets several at a time, for a visit of a thread costs as much as a piece."""
+        async for piece in download.pieces:
+            self._waiting.append(piece)
+            self._received += len(piece)
+            self._tell()
+            if sum(map(len, self._waiting)) >= _WRITE_BEHIND:
+                await self._write()
+
+    async def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            await asyncio.to_thread(self._file.writelines, waiting)
+        except OSError as error:  # the disk's, not the line's: fetching again would not help
+            text = f"{self._file.name} cannot be written: {error.strerror or error}"
+            raise DownloadError(text, url=self._url, status=DISK) from error
+
+    async def _place(self, download: Download, offset: int) -> None:
+        """Note how long the file is, and put the pen where this answer begins."""
+        begins, total = _content_range(download) if download.status == 206 else (0, _length(download))
+        if begins not in (0, offset):
+            self._validator = None
+            raise DownloadError(f"{bare(self._url)} gave another part than was asked for", url=self._url)
+        self._total = total
+        self._validator = _validator(download)
+        self._received = begins
+        await asyncio.to_thread(self._cut, begins)
+        self._tell()
+
+    def _cut(self, size: int) -> None:
+        self._file.seek(size)
+        self._file.truncate()
+
+    def _tell(self) -> None:
+        self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
+
+    def _check(self, download: Download) -> None:
+        where, status = bare(self._url), download.status
+        if status in _DEAD:
+            raise DownloadError(
+                f"the link {where} is dead ({status}). Links do not last: {self._renewal} and download the new one",
+                url=self._url,
+                status=status,
+            )
+        if status == 416:  # the file has become shorter: what is here is of an older version
+            self._validator = None
+        if status not in (200, 206):
+            raise DownloadError(f"{where} was answered with {status}", url=self._url, status=status)
+        if "text/html" in download.headers.get("content-type", ""):
+            raise DownloadError(f"{where} gave a web page instead of a file", url=self._url)
+
+
+def _length(download: Download) -> int | None:
+    """The announced length, unless it is that of a packed form."""
+    announced = download.headers.get("content-length", "")
+    return int(announced) if announced.isdigit() and "content-encoding" not in download.headers else None
+
+
+def _content_range(download: Download) -> tuple[int, int | None]:
+    match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", download.headers.get("content-range", "").strip())
+    if match is None:
+        return -1, None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
+
+
+def _validator(download: Download) -> str | None:
+    """What makes a Range request safe: a strong ETag, else a date (RFC 9110, section 13.1.5)."""
+    if download.headers.get("accept-ranges", "bytes") == "none" or "content-encoding" in download.headers:
+        return None
+    etag = download.headers.get("etag", "")
+    return etag if etag and not etag.startswith("W/") else download.headers.get("last-modified")
+
+
+def _again(error: KlingMotionError) -> bool:
+    """A refusal is final, but for those that pass; a cut or a wrong piece is fetched again."""
+    status = error.status if isinstance(error, DownloadError) else None
+    return status is None or status >= 500 or status in (408, 416, 425, 429)
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def temporary(target: Path) -> Iterator[BinaryIO]:
+    """A file beside `target` that is gone in the end, unless it was kept under the target's name."""
+    path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with path.open("x+b") as file:
+        try:
+            yield file
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def keep(file: BinaryIO, target: Path) -> None:
+    """Give a whole file its name. It is on the disk before the name is, and the name before this returns."""
+    file.flush()
+    os.fsync(file.fileno())
+    Path(file.name).replace(target)
+    if hasattr(os, "O_DIRECTORY"):
+        directory = os.open(target.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

@@ -1,0 +1,86 @@
+"""A video made of a motion and an image, as a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from klingmotion.models import EXTRACTION_TYPE, MediaFile, Task, Work
+
+
+def makes_video(task: Task) -> bool:
+    """Whether a task makes a video of a motion, instead of a motion of a video."""
+    kind = task.type or (task.info.type if task.info is not None else None)
+    return task.ref.image_url is not None or kind not in (None, EXTRACTION_TYPE)
+
+
+@frozen(kw_only=True)
+class Video:
+    """What a task of `submit_video` ends in: its works, of which one is the video."""
+
+    task: Task
+
+    @property
+    def task_id(self) -> int:
+        """The task's id, by which the video is deleted."""
+        return self.task.id
+
+    @property
+    def works(self) -> tuple[Work, ...]:
+        """All outputs of the task."""
+        return self.task.works
+
+    @property
+    def work(self) -> Work | None:
+        """The output that is the video."""
+        linked = [work for work in self.works if work.resource is not None and work.resource.url]
+        videos = [work for work in linked if work.content_type == "video"]
+        return next(iter(videos or linked or self.works), None)
+
+    @property
+    def work_id(self) -> int | None:
+        """The id of that output."""
+        return None if self.work is None else self.work.work_id
+
+    @property
+    def url(self) -> str | None:
+        """Where the work's own file is; it may bear a watermark, and the link does not last."""
+        return self._file.url or None
+
+    @property
+    def cover_url(self) -> str | None:
+        """Its first frame."""
+        cover = None if self.work is None else self.work.cover
+        return None if cover is None else cover.url or None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds."""
+        return self._file.duration
+
+    @property
+    def width(self) -> int | None:
+        """Pixels."""
+        return self._file.width
+
+    @property
+    def height(self) -> int | None:
+        """Pixels."""
+        return self._file.height
+
+    @property
+    def _file(self) -> MediaFile:
+        file = None if self.work is None else self.work.resource
+        return MediaFile() if file is None else file
+
+
+@frozen(kw_only=True)
+class VideoFile:
+    """Where a video was saved, and which of its two files that is."""
+
+    path: Path
+    #: Whether it is the clean file that the API makes for download; else it is the work's own.
+    clean: bool
+    #: Why it is not the clean file.
+    reason: str | None = None
