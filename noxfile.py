@@ -59,6 +59,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside other clients and write the table and the picture into the documentation; an hour, or --quick."""
+    session.install(".", *GROUPS["tests"], *GROUPS["bench"])
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install(".[cli]", *GROUPS["docs"])
