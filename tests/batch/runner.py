@@ -45,10 +45,11 @@ class DeadlyJournal(SqliteJournal):
 
     async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         self._left -= 1
-        if self._left == 0 and not self._after:
+        due = self._left == 0
+        if due and not self._after:
             die()
         changed = await super()._change(work)
-        if self._left == 0 and self._after:
+        if due:
             die()
         return changed
 

@@ -160,7 +160,7 @@ def test_a_batch_killed_under_chaos_pays_for_no_clip_twice(tmp_path: Path, after
 def test_a_batch_killed_at_any_moment_pays_for_no_clip_twice(tmp_path: Path) -> None:
     """B1, B2: at random, in the middle of a POST too, which takes its time here."""
     chance = random.Random(4)
-    with staged(tmp_path, clips=max(CLIPS, 3 * KILLS), processing=0.5) as stage:
+    with staged(tmp_path, clips=max(CLIPS, 3 * KILLS), processing=max(0.5, KILLS / 40)) as stage:
         stage.emulator.fail("submit_motion", StallAfter(0.2), times=None)
         for _ in range(KILLS):
             stage.run(kill_after_seconds=chance.uniform(0.6, 1.6))
