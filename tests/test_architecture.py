@@ -32,7 +32,7 @@ RUNGS = (
     {"engine"},
     {"batch"},
     {"batch.journal", "batch.troubles"},
-    {"batch.database", "batch.lock", "batch.outcome", "batch.intake", "batch.governor"},
+    {"batch.database", "batch.lock", "batch.outcome", "batch.intake", "batch.governor", "batch.crew", "batch.queues"},
     {"batch.records", "batch.orders", "batch.register"},
     {"batch.sqlite_journal", "batch.passage", "batch.report"},
     {"batch.conductor"},

@@ -7,16 +7,17 @@ a clip is in the journal; here is only what is under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from functools import partial
 
+from klingmotion.batch.crew import Crew
 from klingmotion.batch.governor import Governor
 from klingmotion.batch.intake import admit, each
 from klingmotion.batch.journal import SETTLED, UNNAMED, UPLOADED, Change, Journal, Row, State
 from klingmotion.batch.orders import Orders, tell
 from klingmotion.batch.outcome import Outcome, described
 from klingmotion.batch.passage import OUTAGE, Passage
+from klingmotion.batch.queues import AHEAD, Queues
 from klingmotion.batch.register import BatchTotals, Input, Register
 from klingmotion.batch.troubles import Trouble, trouble
 from klingmotion.calls import logger
@@ -29,9 +30,6 @@ from klingmotion.errors import (
     KlingMotionError,
     RateLimitError,
 )
-
-#: Clips of each account that are being uploaded or wait uploaded for a slot.
-AHEAD = 4
 
 #: Clips whose files are saved at once.
 SAVING = 4
@@ -66,18 +64,8 @@ class Conductor:
         #: What the journal has is taken up: until then nothing can be over.
         self._has_begun = False
         self._stopping = False
-        #: What is under way: that which ends when the batch is stopped, and the rest.
-        self._before_submit: set[asyncio.Task[None]] = set()
-        self._after_submit: set[asyncio.Task[None]] = set()
-        #: One token for each new clip; one for each uploaded clip of an account.
-        self._new: asyncio.Queue[None] = asyncio.Queue()
-        self._uploaded = {account: asyncio.Queue[None]() for account in orders.accounts}
-        #: Lanes to upload in, and the clips that are in one.
-        self._ahead = {account: asyncio.Queue[int]() for account in orders.accounts}
-        self._lanes_ahead: dict[str, int] = {}
-        for lanes in self._ahead.values():
-            for number in range(1, AHEAD + 1):
-                lanes.put_nowait(-number)
+        self._crew = Crew(engine.calls, self._break)
+        self._queues = Queues(orders.accounts)
         #: Accounts that can do no more, and since when others could not be reached.
         self._lost: set[str] = set()
         self._unreachable_since: dict[str, float] = {}
@@ -105,7 +93,7 @@ class Conductor:
             self.failure = self.failure or error
         finally:
             try:
-                await self._end_tasks(self._before_submit | self._after_submit)
+                await self._crew.end()
             finally:  # also when cancelled once more
                 await self._journal.close()
 
@@ -118,9 +106,9 @@ class Conductor:
         await self._resume()
         if not self._stopping:
             for account in self._orders.accounts:
-                self._spawn(self._upload_all(account), before_submit=True)
-                self._spawn(self._submit_all(account), before_submit=True)
-            self._spawn(self._take_in(), before_submit=True)
+                self._crew.run(self._upload_all(account), stoppable=True)
+                self._crew.run(self._submit_all(account), stoppable=True)
+            self._crew.run(self._take_in(), stoppable=True)
         self._has_begun = True
         if self._stopping:
             self.register.drop_waiting()
@@ -132,8 +120,7 @@ class Conductor:
             return
         self._stopping = True
         self.register.close_intake()
-        for task in self._before_submit:
-            task.cancel()
+        self._crew.stop()
         self.register.drop_waiting()
         self._check_finished()
 
@@ -146,29 +133,9 @@ class Conductor:
     def _slots(self) -> int:
         return sum(slots.most for account, slots in self.governor.slots.items() if account not in self._lost)
 
-    def _spawn(self, work: Coroutine[object, object, None], *, before_submit: bool = False) -> None:
-        tasks = self._before_submit if before_submit else self._after_submit
-        task = self._calls.background(self._guarded(work))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began was never awaited
-
-    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
-        """Whatever escapes from a task is a failure of the batch: the journal's, or a bug."""
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001  # handed on
-            self._break(error)
-
-    def _break(self, error: BaseException) -> None:
+    def _break(self, error: Exception) -> None:
         self.failure = self.failure or error
         self._finished.set()
-
-    async def _end_tasks(self, tasks: Iterable[asyncio.Task[None]]) -> None:
-        pending = [task for task in tasks if not task.done()]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
 
     def _check_finished(self) -> None:
         if not self._has_begun or self._looking or not self.register.is_over:
@@ -176,7 +143,7 @@ class Conductor:
         doubtful = self.register.doubtful
         if doubtful and not self._stopping:
             self._looking = True
-            self._spawn(self._look_again())
+            self._crew.run(self._look_again())
             return
         for row in list(doubtful.values()):
             self.register.settle(row)
@@ -184,7 +151,7 @@ class Conductor:
 
     def _tell_of(self, outcome: Outcome) -> None:
         if (hook := self._orders.plan.hooks.on_done) is not None:
-            self._spawn(tell(hook, outcome))
+            self._crew.run(tell(hook, outcome))
 
     # --- What is there already --------------------------------------------------------------------------------------
 
@@ -211,7 +178,7 @@ class Conductor:
             self.register.doubtful[row.key] = row
         elif row.state is State.ASSETS and slots is not None:
             await self._journal.release(row, self._now())
-            self._uploaded[row.account or ""].put_nowait(None)
+            self._queues.put_uploaded(row.account or "")
         else:
             await self._start_over(row)
 
@@ -229,7 +196,7 @@ class Conductor:
                 note="from the start",
             )
             await self._journal.step(row, State.NEW, self._now(), change)
-        self._new.put_nowait(None)
+        self._queues.put_new()
 
     # --- What comes in ----------------------------------------------------------------------------------------------
 
@@ -257,7 +224,7 @@ class Conductor:
             self.register.open(row.key, given)
         elif row.state is State.NEW:
             self.register.open(row.key, given)
-            self._new.put_nowait(None)
+            self._queues.put_new()
         else:
             self.register.tell(row, given, earlier=row.updated_at < self._began)
 
@@ -266,16 +233,15 @@ class Conductor:
     async def _upload_all(self, account: str) -> None:
         """Take new clips as fast as there are lanes for them: who has room takes more."""
         while True:
-            lane = await self._ahead[account].get()
-            await self._new.get()
+            lane = await self._queues.take_new(account)
             if account in self._lost:
-                self._new.put_nowait(None)
+                self._queues.put_new()
                 return
             row = await self._journal.claim(account, lane, self._now())
             if row is None:
-                self._ahead[account].put_nowait(lane)
+                self._queues.free_lane(account, lane)
             else:
-                self._spawn(self._upload(row, account, lane), before_submit=True)
+                self._crew.run(self._upload(row, account, lane), stoppable=True)
 
     async def _upload(self, row: Row, account: str, lane: int) -> None:
         passage = self._passage(row)
@@ -290,17 +256,17 @@ class Conductor:
                 return
             passage.error = error
         if passage.row.state is State.ASSETS:
-            self._lanes_ahead[row.key] = lane
-            self._uploaded[account].put_nowait(None)
+            self._queues.keep_lane(row, lane)
+            self._queues.put_uploaded(account)
             return
-        self._ahead[account].put_nowait(lane)
+        self._queues.free_lane(account, lane)
         await self._leave(passage)
 
     # --- Submits ----------------------------------------------------------------------------------------------------
 
     async def _submit_all(self, account: str) -> None:
         while True:
-            await self._uploaded[account].get()
+            await self._queues.take_uploaded(account)
             since = self._calls.transport.now()
             lane = await self.governor.acquire(account, give_up=partial(self._is_given_up, account, since))
             if lane is None:
@@ -310,23 +276,18 @@ class Conductor:
             if row is None:
                 self.governor.give_back(account, lane)
                 continue
-            self._free_ahead(row)
+            self._queues.leave_lane(row)
             self._carry_on(row, lane)
-
-    def _free_ahead(self, row: Row) -> None:
-        lane = self._lanes_ahead.pop(row.key, None)
-        if lane is not None:
-            self._ahead[row.account or ""].put_nowait(lane)
 
     def _is_given_up(self, account: str, since: float) -> bool:
         """Whether a clip that waits for a slot of the account is better off elsewhere."""
         if account in self._lost:
             return True
         now = self._calls.transport.now()
-        if now - since < HANDOVER or not self._new.empty():
+        if now - since < HANDOVER or self._queues.has_new:
             return False
         return any(
-            slots.has_room(now) and self._uploaded[other].empty()
+            slots.has_room(now) and not self._queues.has_uploaded(other)
             for other, slots in self.governor.slots.items()
             if other != account and other not in self._lost
         )
@@ -336,14 +297,14 @@ class Conductor:
         found = await self._journal.rows([State.ASSETS])
         waiting = (row for row in found if row.account == account and row.key not in self.register.running)
         if (row := next(waiting, None)) is not None:
-            self._free_ahead(row)
+            self._queues.leave_lane(row)
             await self._start_over(row)
 
     # --- On its way -------------------------------------------------------------------------------------------------
 
     def _carry_on(self, row: Row, lane: int | None) -> None:
         self.register.running.add(row.key)
-        self._spawn(self._carry(self._passage(row), lane))
+        self._crew.run(self._carry(self._passage(row), lane))
 
     async def _carry(self, passage: Passage, lane: int | None) -> None:
         """Take a clip from where it is to its end, as far as it goes."""
@@ -405,7 +366,7 @@ class Conductor:
             self.register.drop(passage.row.key)
             self._check_finished()
             return
-        self._uploaded[account].put_nowait(None)
+        self._queues.put_uploaded(account)
         if isinstance(error, RateLimitError):
             self._unreachable_since.pop(account, None)
             return
@@ -435,9 +396,9 @@ class Conductor:
             return
         await self._journal.release(row, self._now())
         if row.state is State.NEW:
-            self._new.put_nowait(None)
+            self._queues.put_new()
         else:
-            self._uploaded[row.account or ""].put_nowait(None)
+            self._queues.put_uploaded(row.account or "")
 
     async def _lose(self, account: str, error: KlingMotionError) -> None:
         """An account can do no more: what waits for it goes to the others; without any the batch ends."""
@@ -473,7 +434,7 @@ class Conductor:
                 passage.row = await self._journal.step(passage.row, State.ASSETS, self._now(), again) or passage.row
                 passage.error = None
             if passage.row.state is State.SUBMITTED:
-                self._spawn(self._carry(passage, None))
+                self._crew.run(self._carry(passage, None))
             else:
                 await self._leave(passage)
         self._looking = False

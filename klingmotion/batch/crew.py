@@ -1,0 +1,44 @@
+"""The tasks of one batch: started, guarded, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from klingmotion.calls import Calls
+
+
+class Crew:
+    """Runs coroutines. Whatever escapes from one goes to `on_error`: it is no clip's own trouble."""
+
+    def __init__(self, calls: Calls, on_error: Callable[[Exception], None]) -> None:
+        self._calls = calls
+        self._on_error = on_error
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stoppable: set[asyncio.Task[None]] = set()
+
+    def run(self, work: Coroutine[object, object, None], *, stoppable: bool = False) -> None:
+        """Run `work` beside the others; `stop` ends it if it is stoppable."""
+        task = self._calls.background(self._guarded(work))
+        for tasks in (self._tasks, self._stoppable) if stoppable else (self._tasks,):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began was never awaited
+
+    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # handed on
+            self._on_error(error)
+
+    def stop(self) -> None:
+        """End what is stoppable; the rest goes on."""
+        for task in self._stoppable:
+            task.cancel()
+
+    async def end(self) -> None:
+        """End all."""
+        pending = list(self._tasks)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
