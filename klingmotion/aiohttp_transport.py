@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -23,6 +22,7 @@ from klingmotion.errors import (
     InvalidRequestError,
     KlingMotionError,
 )
+from klingmotion.http_sessions import OwnSessions
 from klingmotion.requests import Request
 from klingmotion.responses import Response
 from klingmotion.transport import ByteSource, Download, bare
@@ -32,9 +32,6 @@ ANSWER_LIMIT = 32 * 1024 * 1024
 
 #: Seconds to open a connection.
 CONNECT = 15.0
-
-#: Seconds an idle connection is kept: longer than the longest sleep between two looks, so that a wait needs only one.
-KEEPALIVE = 75.0
 
 _HOPS = 3
 
@@ -66,7 +63,7 @@ class AiohttpTransport:
         self._base_url = base_url
         self._token = token if isinstance(token, Secret) else Secret(token)
         self._given = http
-        self._own: _OwnSession | None = None
+        self._own: OwnSessions | None = None
         self._random = random.Random()
         self._limits: set[asyncio.Timeout] = set()
 
@@ -179,7 +176,7 @@ class AiohttpTransport:
             return self._given
         loop = asyncio.get_running_loop()
         if self._own is None or self._own.loop is not loop:
-            self._own = _OwnSession(loop)
+            self._own = OwnSessions(loop)
             await self._own.open()
         return self._own.fresh if fresh else self._own.kept
 
@@ -327,57 +324,3 @@ def _translated(error: Exception, work: str, timeout: float | None) -> KlingMoti
         failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
     failure.__cause__ = error
     return failure
-
-
-class _OwnSession:
-    """The aiohttp sessions of one event loop. They close themselves when it ends or nobody holds them any more."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        #: Keeps its connections.
-        self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE))
-        #: Opens one for every request.
-        self.fresh = _session(aiohttp.TCPConnector(force_close=True))
-        self._guard = _closing(self.kept, self.fresh)
-        # The finalizer, not this object, keeps the sessions alive: garbage that is collected together is finalized in
-        # no particular order, and aiohttp warns of sessions that are finalized open.
-        self._forgotten = weakref.finalize(self, _close_soon, loop, self._guard)
-        self._forgotten.atexit = False
-
-    async def open(self) -> None:
-        """Start the guard: from here on the loop knows what to close."""
-        await anext(self._guard)
-
-    async def close(self) -> None:
-        """Close them now, if their loop can still do so."""
-        self._forgotten.detach()
-        if not self.loop.is_closed():
-            await self._guard.aclose()
-
-
-def _close_soon(loop: asyncio.AbstractEventLoop, guard: AsyncGenerator[None, None]) -> None:
-    if loop.is_running():
-        loop.call_soon_threadsafe(lambda: loop.create_task(_closed(guard)))
-
-
-async def _closed(guard: AsyncGenerator[None, None]) -> None:
-    await guard.aclose()
-
-
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion"}
-    )
-
-
-async def _closing(*sessions: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
-    """Hold HTTP sessions open until this generator is closed.
-
-    asyncio closes every asynchronous generator that is still open when a loop shuts down. So the sessions are closed
-    in time even where nobody says so.
-    """
-    try:
-        yield
-    finally:
-        for session in sessions:
-            await session.close()

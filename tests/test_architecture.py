@@ -23,7 +23,7 @@ RUNGS = (
     {"refusals", "configuration"},
     {"replies"},
     {"retry", "eta", "transport", "known_tasks", "evidence", "glance"},
-    {"archive", "body", "media", "calls", "history"},
+    {"archive", "body", "media", "calls", "history", "http_sessions"},
     {"aiohttp_transport", "progress", "sources"},
     {"fetching"},
     {"reconciliation", "roster", "uploads", "downloads", "video_downloads", "listing", "inventory"},
@@ -48,7 +48,7 @@ RUNG = {module: number for number, rung in enumerate(RUNGS) for module in rung}
 
 #: Which of our modules may know a library.
 OWNERS = {
-    "aiohttp": {"aiohttp_transport", "session.core"},  # session.core: annotations only, see below
+    "aiohttp": {"aiohttp_transport", "http_sessions", "session.core"},  # session.core: annotations only, see below
     "yarl": {"aiohttp_transport", "progress"},
     "tenacity": {"retry"},
     "cattrs": {"converter"},

@@ -1,0 +1,66 @@
+"""The aiohttp sessions of our own: opened with a loop, closed with it, whoever forgets to."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncGenerator
+
+import aiohttp
+
+#: Seconds an idle connection is kept: longer than the longest sleep between two looks, so that a wait needs only one.
+KEEPALIVE = 75.0
+
+
+class OwnSessions:
+    """The aiohttp sessions of one event loop. They close themselves when it ends or nobody holds them any more."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        #: Keeps its connections.
+        self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE))
+        #: Opens one for every request.
+        self.fresh = _session(aiohttp.TCPConnector(force_close=True))
+        self._guard = _closing(self.kept, self.fresh)
+        # The finalizer, not this object, keeps the sessions alive: garbage that is collected together is finalized in
+        # no particular order, and aiohttp warns of sessions that are finalized open.
+        self._forgotten = weakref.finalize(self, _close_soon, loop, self._guard)
+        self._forgotten.atexit = False
+
+    async def open(self) -> None:
+        """Start the guard: from here on the loop knows what to close."""
+        await anext(self._guard)
+
+    async def close(self) -> None:
+        """Close them now, if their loop can still do so."""
+        self._forgotten.detach()
+        if not self.loop.is_closed():
+            await self._guard.aclose()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, guard: AsyncGenerator[None, None]) -> None:
+    if loop.is_running():
+        loop.call_soon_threadsafe(lambda: loop.create_task(_closed(guard)))
+
+
+async def _closed(guard: AsyncGenerator[None, None]) -> None:
+    await guard.aclose()
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion"}
+    )
+
+
+async def _closing(*sessions: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """Hold HTTP sessions open until this generator is closed.
+
+    asyncio closes every asynchronous generator that is still open when a loop shuts down. So the sessions are closed
+    in time even where nobody says so.
+    """
+    try:
+        yield
+    finally:
+        for session in sessions:
+            await session.close()
