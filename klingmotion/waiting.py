@@ -111,45 +111,51 @@ class Wait:
     async def next_change(self) -> Task:
         """The task as of the next look that shows something new.
 
-        Looks that find nothing new follow one another right here; tenacity takes over where looks fail, until one
-        succeeds again: a loop of its own for every sleeping task would be most of what the task costs.
-
         Raises:
             TaskTimeoutError: The deadline passed first.
             TaskGoneError: The server no longer knows the task.
             TaskError: The session was closed.
             KlingMotionError: An answer that ends the wait, or the last of too many failed looks in a row.
         """
-        while True:
-            seen = await self._look()
-            if seen is None and self._failures:
-                seen = (await poll(self._good_look, interval=self._wait, sleep=self._sleep)).task
-            if seen is not None:
-                return seen
+        while (seen := await self._good_look()) is None:
             await self._sleep(self._wait())
-
-    async def _good_look(self) -> _Good | None:
-        """A look that succeeded, or was not due yet."""
-        seen = await self._look()
-        return None if self._failures else _Good(seen)
+        return seen
 
     async def final(self, on_change: Callable[[Task], Awaitable[None]] | None) -> Task:
         """The task once it has succeeded; `on_change` hears of every change, the final one included.
 
         Raises:
             TaskFailedError: It is over and did not succeed.
+            KlingMotionError: As `next_change`.
         """
+        self._wants_changes = on_change is not None
         if self.task is None:
-            self._wants_changes = on_change is not None
-            with self:
+            with self:  # not by way of `next_change`: thousands of waits sleep right here
                 while self.task is None:
-                    seen = await self.next_change()
-                    if on_change is not None:
+                    seen = await self._good_look()
+                    if seen is None:
+                        await self._sleep(self._wait())
+                    elif on_change is not None:
                         await on_change(seen)
                     del seen  # what is asleep holds no task
         if not self.task.succeeded:
             raise self._ended(TaskFailedError, failure_text(self.task))
         return self.task
+
+    async def _good_look(self) -> Task | None:
+        """A look that did not fail, or was not due yet; the task if it shows something new.
+
+        tenacity takes over where looks fail, until one succeeds again: a loop of its own for every wait would be most
+        of what a wait costs, and nearly every look succeeds.
+        """
+        seen = await self._look()
+        if seen is None and self._failures:
+            seen = (await poll(self._recovery, interval=self._wait, sleep=self._sleep)).task
+        return seen
+
+    async def _recovery(self) -> _Good | None:
+        seen = await self._look()
+        return None if self._failures else _Good(seen)
 
     async def farewell(self, on_cancel: OnCancel) -> None:
         """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
@@ -198,9 +204,10 @@ class Wait:
         wait = max(self._next_due(now) - now, self._calls.pauses.remaining(self.request, now), 0.0)
         return self._calls.within(wait, self._deadline)
 
-    async def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> Awaitable[None]:
+        """Until the time is over, the task has left the shared list, or the session is closed."""
         self._member.wake = asyncio.get_running_loop().create_future()
-        await self._calls.transport.sleep(seconds, wake=self._member.wake)
+        return self._calls.transport.sleep(seconds, wake=self._member.wake)
 
     # --- one look ---------------------------------------------------------------------------------------------------
 
