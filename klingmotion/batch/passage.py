@@ -71,6 +71,8 @@ class Passage:
         self.source = source
         self.task: Task | None = None
         self.error: Exception | None = None
+        #: Whether an earlier run had begun to save it.
+        self._resumed = row.state is State.READY
         #: When this process announced the submit, on the monotonic clock.
         self._announced: float | None = None
 
@@ -280,7 +282,8 @@ class Passage:
         await self._step(State.DONE, Change(files=described_files(files)))
 
     async def _saved(self, motion: Motion, out: Path) -> MotionFiles:
-        await self._engine.downloads.clear(motion, out)  # a run that was killed may have left parts of files
+        if self._resumed:  # a run that was killed may have left parts of files
+            await self._engine.downloads.clear(motion, out)
         return await self._engine.downloads.save(motion, out, parts=self._plan.parts, on_progress=None)
 
     async def _relisted(self) -> Motion | None:
