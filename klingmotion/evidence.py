@@ -83,6 +83,7 @@ class Evidence:
         if running is not None and alone and self.is_confirmed:
             return Verdict(self.candidates)
         missed = settled and listing.complete and not self.candidates and running is not None
+        missed = missed and not self._has_later(listing.tasks, strangers)
         explained = strangers | {task.id for task in listing.tasks}
         self._misses = self._misses + 1 if missed and not self._unexplained(running or (), explained) else 0
         return None
@@ -122,6 +123,14 @@ class Evidence:
             return ()
         fitting = {task.id for task in tasks if self._fits(task)}
         return tuple(sorted(fitting - self._others - strangers))
+
+    def _has_later(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
+        """Whether a task of our inputs is there that is too late to be it: unless our clock is far behind."""
+        return self.ref.sent_at is not None and any(
+            task.created_at is not None and task.created_at > until(self.ref.sent_at)
+            for task in tasks
+            if task.id not in strangers and self._is_made_of_ours(task)
+        )
 
     def _fits(self, task: Task) -> bool:
         if not self._is_made_of_ours(task):

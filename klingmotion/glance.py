@@ -55,10 +55,13 @@ def _unfinished(fields: tuple[bytes, ...]) -> tuple[int | None, str | None] | No
     names = [match for field in fields if (match := _NAME.fullmatch(field))]
     flags = [field for field in fields if _NOT_FINAL.fullmatch(field)]
     told = [match[1] for match in names if match[1]]
-    if not told or len(numbers) + len(names) + len(flags) != len(fields) or {b"succeed", b"failed"} & set(told):
+    counted = [match[1] for match in numbers if match[1]]
+    if len(set(told)) != 1 or len(set(counted)) > 1:
+        return None  # the two levels of the answer differ: which one counts takes decoding
+    if len(numbers) + len(names) + len(flags) != len(fields) or {b"succeed", b"failed"} & set(told):
         return None
     try:
         name = told[0].decode()
     except UnicodeDecodeError:
         return None
-    return next((int(match[1]) for match in numbers if match[1]), None), name
+    return (int(counted[0]) if counted else None), name

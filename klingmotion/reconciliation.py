@@ -29,7 +29,9 @@ class Search:
 
     Args:
         sent: The instant of the submit on the transport's clock.
-        settle: How long after it a task may still turn up.
+        unclear: The instant at which its outcome became unclear, where that is known: a submit may be under way for
+            long before.
+        settle: How long after that a task may still turn up.
         patience: How long from now lists that settle nothing are read again: unreadable ones, or if `insist`, all
             that do not prove the task absent.
     """
@@ -42,6 +44,7 @@ class Search:
         *,
         sent: float,
         settle: float,
+        unclear: float | None = None,
         deadline: float | None = None,
         patience: float = 0.0,
         insist: bool = False,
@@ -55,7 +58,7 @@ class Search:
         start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
         self._history = History(self._read, email=ref.email, start=start, end=end)
         self._settle = settle
-        self._settled = sent + settle
+        self._settled = (sent if unclear is None else unclear) + settle
         self._insist = insist
         self._patience_ends = calls.transport.now() + patience
         self._rounds = 0

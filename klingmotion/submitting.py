@@ -92,8 +92,15 @@ class Submitter:
 
     async def _search(self, post: _Post, cause: KlingMotionError, deadline: float | None) -> Task:
         _note_unclear(cause, post.ref)
-        settle = self._calls.policy.settle
-        search = Search(self._calls, self._known, post.ref, sent=post.sent, settle=settle, deadline=deadline)
+        search = Search(
+            self._calls,
+            self._known,
+            post.ref,
+            sent=post.sent,
+            unclear=self._calls.transport.now(),
+            settle=self._calls.policy.settle,
+            deadline=deadline,
+        )
         try:
             return await search.find()
         except SubmitUncertainError as error:
@@ -106,14 +113,15 @@ class Submitter:
         *,
         deadline: float | None = None,
         sent: float | None = None,
+        unclear: float | None = None,
         settle: float | None = None,
         patience: float | None = None,
         insist: bool = False,
     ) -> Task:
         """Look again for the task of a submit that was unclear, in this process or an earlier one.
 
-        `sent`, `settle`, `patience` and `insist` are those of `Search`. What is not given comes from the reference and
-        the policy.
+        `sent`, `unclear`, `settle`, `patience` and `insist` are those of `Search`. What is not given comes from the
+        reference and the policy.
 
         Raises:
             SubmitUncertainError: It is still not there, or several tasks may be it.
@@ -127,6 +135,7 @@ class Submitter:
             self._known,
             ref,
             sent=sent,
+            unclear=unclear,
             settle=settle,
             deadline=deadline,
             patience=settle if patience is None else patience,

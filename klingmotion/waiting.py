@@ -13,6 +13,7 @@ from attrs import frozen
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import (
+    APIResponseError,
     InvalidRequestError,
     KlingMotionError,
     NotFoundError,
@@ -241,7 +242,14 @@ class Wait:
             if status == self._status or not self._wants_changes:
                 self._status = status
                 return None, glanced.left
-        seen = replies.read(self.request, response, self._calls.transport.utcnow(), replies.task(self.ref))
+        try:
+            seen = replies.read(self.request, response, self._calls.transport.utcnow(), replies.task(self.ref))
+        except APIResponseError:
+            if glanced is None:
+                raise
+            # The status is clear, and it is not final: what else is wrong with the answer can wait for a better one.
+            seen = Task(id=self.task_id, status=glanced.status, status_name=glanced.status_name, ref=self.ref)
+            return seen, glanced.left
         return seen, left_of(seen)
 
     def _noted(self, seen: Task) -> Task | None:

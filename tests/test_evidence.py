@@ -449,3 +449,15 @@ def test_a_video_is_known_by_all_its_inputs(kind: str | None, urls: tuple[str, .
     evidence = Evidence(attrs.evolve(REF, image_url=IMAGE))
     made = listed(type=kind, info=TaskInfo(inputs=tuple(TaskInput(url=url) for url in urls)))
     assert readings(evidence, listing(made), listing(made))[-1] == (Verdict((17,)) if fits else None)
+
+
+def test_a_task_of_ours_that_seems_to_come_from_the_future_is_no_miss() -> None:
+    """Then our clock is far behind, and the task may well be the one: nothing is proven absent."""
+    evidence = Evidence(REF)
+    far = listed(created_at=SENT + timedelta(hours=1))
+    assert readings(evidence, listing(far), listing(far), listing(far)) == [None, None, None]
+    assert not evidence.absent
+    known = Evidence(REF)
+    for _ in range(2):
+        known.add((), listing(far), strangers=frozenset({far.id}), settled=True)
+    assert known.absent

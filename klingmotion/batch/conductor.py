@@ -394,10 +394,10 @@ class Conductor:
         if self._stopping:
             self.register.drop(row.key)
             return
-        await self._journal.release(row, self._now())
-        if row.state is State.NEW:
+        if row.state is State.NEW:  # out of its lane already, and perhaps in another by now
             self._queues.put_new()
         else:
+            await self._journal.release(row, self._now())
             self._queues.put_uploaded(row.account or "")
 
     async def _lose(self, account: str, error: KlingMotionError) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from klingmotion.batch.journal import Clip, Journal, Row, as_json
 from klingmotion.errors import InvalidRequestError
@@ -51,6 +52,8 @@ async def admit(journal: Journal, source: str, params: str, now: datetime) -> Ro
         if known is not None:
             return known[0]
         raise InvalidRequestError(f"{source} cannot be read: {error.strerror or error}") from error
+    if not S_ISREG(stat.st_mode):
+        raise InvalidRequestError(f"{source} is no file that could be a clip")
     if known is not None and known[1:] == (stat.st_size, stat.st_mtime_ns):
         return known[0]
     try:

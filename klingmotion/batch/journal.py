@@ -54,6 +54,10 @@ SETTLED = (State.DONE, State.FAILED, State.UNCERTAIN)
 UNNAMED = ""
 
 
+class TaskTakenError(Exception):
+    """A task cannot be a row's: it is another's."""
+
+
 @frozen(kw_only=True)
 class Clip:
     """A clip to be added."""
@@ -204,6 +208,7 @@ class Journal(Protocol):
         `None` if it is not, or if another row with the same video is being submitted: read it again.
 
         Raises:
+            TaskTakenError: The task that the change names is another row's.
             ValueError: There is no such move.
         """
 

@@ -11,7 +11,17 @@ from typing import TypeVar
 import attrs
 
 from klingmotion import requests, wire
-from klingmotion.batch.journal import NOTHING_ELSE, UPLOADED, Change, Clip, Journal, Row, State, as_json
+from klingmotion.batch.journal import (
+    NOTHING_ELSE,
+    UPLOADED,
+    Change,
+    Clip,
+    Journal,
+    Row,
+    State,
+    TaskTakenError,
+    as_json,
+)
 from klingmotion.batch.orders import Plan, tell
 from klingmotion.batch.outcome import described, described_files
 from klingmotion.batch.troubles import Trouble, trouble
@@ -32,6 +42,7 @@ from klingmotion.errors import (
 from klingmotion.evidence import CLOCK_SKEW, LATEST
 from klingmotion.media import examine_as
 from klingmotion.models import Motion, MotionFiles, Task, UploadProgress
+from klingmotion.refs import TaskRef
 from klingmotion.submitting import new_reply_ref
 from klingmotion.uploads import check_submittable, upload
 
@@ -75,6 +86,8 @@ class Passage:
         self._resumed = row.state is State.READY
         #: When this process announced the submit, on the monotonic clock.
         self._announced: float | None = None
+        #: When it became unclear what had come of it.
+        self._unclear: float | None = None
 
     # --- Uploading --------------------------------------------------------------------------------------------------
 
@@ -146,8 +159,14 @@ class Passage:
         except KlingMotionError as error:
             await self._not_accepted(error)
             return
-        if task is not None:
-            await self._submitted(task)
+        try:
+            if task is not None:
+                await self._submitted(task)
+                return
+        except TaskTakenError as error:  # the server named one of before: ours has to be looked for
+            logger.warning("%s", error, extra={"reply_ref": reply_ref})
+            self.task = None
+        self._unclear = clock.now()
 
     async def _not_accepted(self, error: KlingMotionError) -> None:
         if isinstance(error, RateLimitError | APIConnectionError):
@@ -181,6 +200,7 @@ class Passage:
             task = await self._engine.submitter.resolve(
                 self.row.ref,
                 sent=self._announced,
+                unclear=self._unclear,
                 settle=settle,
                 patience=PATIENCE * settle if patience is None else patience,
                 insist=True,
@@ -188,10 +208,18 @@ class Passage:
         except SubmitUncertainError as error:
             await self._unresolved(error)
         else:
-            await self._submitted(task, note="found")
+            await self._found(task)
         finally:
             if self._engine.known.listed:
                 await self._journal.remember(LISTED, "yes")
+
+    async def _found(self, task: Task) -> None:
+        try:
+            await self._submitted(task, note="found")
+        except TaskTakenError as error:
+            self.error = SubmitUncertainError(f"{error}; which is its own cannot be told", ref=self.row.ref)
+            if self.row.state is not State.UNCERTAIN:
+                await self._step(State.UNCERTAIN, Change(error=described(self.error), clear=("lane",)))
 
     async def _meet_neighbours(self) -> None:
         """Tell the search which tasks are other clips', and whether the list is known to show any."""
@@ -202,6 +230,9 @@ class Passage:
         for row in await self._journal.owners(self.row.account or "", when - around, when + around):
             if row.key != self.row.key:
                 self._engine.known.submitted(row.ref, self._calls.transport.now())
+        for task_id in self.row.extra_tasks:  # of earlier attempts that are over
+            before = TaskRef(task_id=task_id, reply_ref="another's")
+            self._engine.known.submitted(before, self._calls.transport.now())
 
     async def _unresolved(self, error: SubmitUncertainError) -> None:
         if self._calls.closed:
@@ -307,7 +338,7 @@ class Passage:
         moved = await self._journal.step(self.row, state, self._calls.transport.utcnow(), change)
         if moved is None:
             self.row = await self._journal.row(self.row.key) or self.row
-            self._announced = None
+            self._announced = self._unclear = None
             return False
         self.row = moved
         fields = {"task_id": moved.task_id, "reply_ref": moved.reply_ref, "account": moved.account}

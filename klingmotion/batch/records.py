@@ -103,11 +103,12 @@ def _note(connection: sqlite3.Connection, row: Row, now: float, note: str | None
 
 
 def release(connection: sqlite3.Connection, row: Row, now: float, *, postponed: bool, error: str | None) -> Row | None:
-    """Take a row out of its lane, if it still is as given."""
+    """Take a row out of its lane, if it still is as given and nobody has claimed it meanwhile."""
     connection.execute(
         "UPDATE rows SET lane = NULL, account = CASE state WHEN 'new' THEN NULL ELSE account END,"
-        " error = coalesce(?, error), postponed = ?, updated_at = ? WHERE key = ? AND state = ? AND attempt = ?",
-        (error, postponed, now, row.key, row.state, row.attempt),
+        " error = coalesce(?, error), postponed = ?, updated_at = ?"
+        " WHERE key = ? AND state = ? AND attempt = ? AND account IS ? AND lane IS ?",
+        (error, postponed, now, row.key, row.state, row.attempt, row.account, row.lane),
     )
     return find(connection, row.key)
 

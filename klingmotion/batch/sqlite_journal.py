@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from klingmotion.batch import records
 from klingmotion.batch.database import check, connect, explained, migrate, transaction
-from klingmotion.batch.journal import MOVES, NOTHING_ELSE, Change, Clip, Event, Row, State
+from klingmotion.batch.journal import MOVES, NOTHING_ELSE, Change, Clip, Event, Row, State, TaskTakenError
 from klingmotion.batch.lock import Lock
 from klingmotion.errors import JournalError
 
@@ -130,8 +130,7 @@ class SqliteJournal:
                 lambda connection: records.step(connection, row, state, records.epoch(now), change)
             )
         except sqlite3.IntegrityError as error:
-            text = f"{row.source}: task {change.task_id} belongs to another clip of this journal already ({error})"
-            raise JournalError(text) from error
+            raise TaskTakenError(f"{row.source}: task {change.task_id} is another clip's ({error})") from error
 
     async def release(
         self, row: Row, now: datetime, *, postponed: bool = False, error: str | None = None

@@ -152,9 +152,17 @@ async def test_a_missing_file_the_journal_has_never_seen_is_an_error(tmp_path: P
     async with opened() as journal:
         with pytest.raises(InvalidRequestError, match=r"gone\.mp4 cannot be read: No such file"):
             await admitted(journal, tmp_path / "gone.mp4")
-        with pytest.raises(InvalidRequestError, match="Is a directory"):
+        with pytest.raises(InvalidRequestError, match="is no file"):
             await admitted(journal, tmp_path)
         assert await journal.rows() == []
+
+
+async def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    """A pipe would be waited for, and a device read, for ever."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    async with opened() as journal:
+        with pytest.raises(InvalidRequestError, match=r"pipe\.mp4 is no file"):
+            await admitted(journal, tmp_path / "pipe.mp4")
 
 
 async def test_a_missing_file_the_journal_knows_is_its_clip(tmp_path: Path) -> None:

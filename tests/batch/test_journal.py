@@ -19,7 +19,7 @@ import pytest
 
 from klingmotion import JournalError
 from klingmotion.batch.database import APPLICATION_ID, MIGRATIONS
-from klingmotion.batch.journal import Change, Row, State
+from klingmotion.batch.journal import Change, Row, State, TaskTakenError
 from klingmotion.batch.sqlite_journal import SqliteJournal
 from tests.batch.journals import (
     ANN,
@@ -125,10 +125,23 @@ async def test_a_task_belongs_to_one_row_only() -> None:
     async with opened() as journal:
         await brought(journal, State.SUBMITTED, 1, task_id=17)
         other = await brought(journal, State.SUBMITTING, 2)
-        with pytest.raises(JournalError, match="task 17 belongs to another clip"):
+        with pytest.raises(TaskTakenError, match="task 17 is another clip's"):
             await journal.step(other, State.SUBMITTED, NOW, Change(task_id=17))
         assert await journal.row(other.key) == other
         assert len(await journal.events(other.key)) == 3
+
+
+async def test_a_row_that_was_claimed_meanwhile_is_not_released() -> None:
+    """Whoever lets go of a row late must not take it from the account that has it by now."""
+    async with opened() as journal:
+        [row] = await journal.add([clip(1)], NOW)
+        first = await journal.claim("a@example.com", -1, NOW)
+        assert first is not None
+        await journal.release(first, NOW)
+        second = await journal.claim("b@example.com", -2, NOW)
+        assert second is not None
+        await journal.release(first, NOW)
+        assert await journal.row(row.key) == second
 
 
 # --- Claims ---------------------------------------------------------------------------------------------------------

@@ -35,7 +35,20 @@ from klingmotion.batch.journal import Row, State
 from klingmotion.batch.outcome import Outcome
 from klingmotion.batch.sqlite_journal import SqliteJournal
 from klingmotion.downloads import _stem
-from klingmotion.emulator import Account, ByTime, DropAfter, DropBefore, Fault, Html, Pass, StallAfter, Status, Task
+from klingmotion.emulator import (
+    Account,
+    ByTime,
+    DropAfter,
+    DropBefore,
+    Fault,
+    Html,
+    Lag,
+    Pass,
+    StallAfter,
+    StallBefore,
+    Status,
+    Task,
+)
 from klingmotion.emulator import Outcome as Fate
 from klingmotion.wire import motion as motion_of
 from tests.batch.journals import ANN, BEN, SharedJournal
@@ -692,6 +705,31 @@ async def test_a_submit_that_never_arrived_is_sent_again_once_that_is_proved(tmp
         assert statuses(await at.run(at.clips(4), settle=120.0)) == {"done": 4}
         assert at.emulator.books.count("submit_motion") == 5
         at.assert_once_each(4)
+
+
+async def test_the_settle_window_begins_when_the_submit_has_become_unclear(tmp_path: Path) -> None:
+    """S2: a POST that is given up after 180 s and accepted a moment later still, with a window of 60 s."""
+    async with bench(tmp_path) as at:
+        at.emulator.fail("submit_motion", Pass(), StallBefore(185, even_if_gone=True))
+        assert statuses(await at.run(at.clips(4), settle=60.0)) == {"done": 4}
+        assert at.emulator.books.count("submit_motion") == 4
+        at.assert_once_each(4)
+
+
+async def test_a_retry_is_not_taken_for_the_task_that_failed_before(tmp_path: Path) -> None:
+    """B3, S2: equal content has one URL here, marks are not shown, and the answer to the retry is lost."""
+    async with bench(tmp_path, deduplicate=True, lone_reply_ref=False, history_delay=Lag(seconds=20)) as at:
+        at.emulator.next_tasks(Fate(end="failed"))
+        (clip,) = at.clips(1)
+        assert statuses(await at.run([clip])) == {"failed": 1}
+        await asyncio.sleep(60)
+        at.emulator.fail("submit_motion", DropAfter())
+        (outcome,) = await at.run([clip], settle=120.0, retry_failed=True)
+        failed, made = (task.task_id for task in at.emulator.books.tasks)
+        assert outcome.ok
+        assert outcome.ref is not None
+        assert outcome.ref.task_id == made
+        assert [row.extra_tasks for row in await at.rows()] == [(failed,)]
 
 
 async def test_an_unclear_submit_is_uncertain_while_nothing_is_proved_and_found_later(tmp_path: Path) -> None:
