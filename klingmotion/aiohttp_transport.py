@@ -195,7 +195,7 @@ class AiohttpTransport:
                 return await self._answer(http, request, url, body, _limits(None))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _translated(error, request.work, timeout)
-        except RuntimeError as error:  # what aiohttp says when its session is closed meanwhile
+        except (RuntimeError, AttributeError) as error:  # what aiohttp (3.11) stumbles over when closed meanwhile
             if not http.closed:
                 raise
             failure = APIConnectionError(f"{request.work} was cut: {error}")
