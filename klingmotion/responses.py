@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from klingmotion.errors import BODY_LIMIT
 from klingmotion.models import Json
@@ -13,10 +13,11 @@ from klingmotion.models import Json
 
 @frozen(kw_only=True)
 class Response:
-    """A whole HTTP response. Header names are lower case."""
+    """A whole HTTP response. Its headers are found by their names in lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    #: Not shown: a server may echo the token in them.
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes
 
     @property
