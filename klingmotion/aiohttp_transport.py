@@ -7,7 +7,6 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from urllib.parse import urlencode
 
 import aiohttp
@@ -23,6 +22,7 @@ from klingmotion.errors import (
     KlingMotionError,
 )
 from klingmotion.http_sessions import OwnSessions
+from klingmotion.limits import Limits
 from klingmotion.requests import Request
 from klingmotion.responses import Response
 from klingmotion.transport import ByteSource, Download, bare
@@ -32,6 +32,9 @@ ANSWER_LIMIT = 32 * 1024 * 1024
 
 #: Seconds to open a connection.
 CONNECT = 15.0
+
+#: aiohttp's own limits: those on the whole are kept by `Limits`.
+_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
 _HOPS = 3
 
@@ -65,7 +68,7 @@ class AiohttpTransport:
         self._given = http
         self._own: OwnSessions | None = None
         self._random = random.Random()
-        self._limits: set[asyncio.Timeout] = set()
+        self._limits = Limits()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
@@ -97,18 +100,22 @@ class AiohttpTransport:
         """Send once. A GET follows redirects within the API's own origin, nothing else follows any."""
         url = self._url(request)
         ends = None if timeout is None else self.now() + timeout
-        response = await self._exchange(request, url, timeout=timeout)
+        response = await self._exchange(request, url, timeout)
+        if 300 <= response.status < 400 and request.method == "GET":
+            return await self._redirected(request, url, response, ends)
+        return response
+
+    async def _redirected(self, request: Request, url: URL, response: Response, ends: float | None) -> Response:
+        """What a few redirects lead to, unless they lead elsewhere."""
         for _ in range(_HOPS):
-            if not 300 <= response.status < 400 or request.method != "GET":
-                break
             location = response.headers.get("location")
-            if not location:
-                break
-            target = _within(self._base_url, url, location)
+            target = _within(self._base_url, url, location) if location else None
             if target is None:
                 break
             url = target
-            response = await self._exchange(request, url, timeout=None if ends is None else max(0.0, ends - self.now()))
+            response = await self._exchange(request, url, None if ends is None else max(0.0, ends - self.now()))
+            if not 300 <= response.status < 400:
+                break
         return response
 
     async def upload(
@@ -122,7 +129,7 @@ class AiohttpTransport:
         """Stream `source` with its Content-Length. It is given up after `STALL` seconds without progress."""
         body = Body(source, on_sent)
         try:
-            return await self._exchange(request, self._url(request), timeout=timeout, body=body)
+            return await self._exchange(request, self._url(request), timeout, body)
         except KlingMotionError:
             if body.unreadable is None:
                 raise
@@ -141,13 +148,11 @@ class AiohttpTransport:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
         failure: KlingMotionError
         try:
-            async with (
-                self._cut_on_close(None),
-                http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response,
-            ):
-                found = {name.lower(): value for name, value in response.headers.items()}
-                yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
-                return
+            with self._limits.within(None):
+                async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
+                    found = {name.lower(): value for name, value in response.headers.items()}
+                    yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
+                    return
         except (aiohttp.ClientError, OSError) as error:
             failure = _translated(error, f"the download of {bare(url)}", None)
         except UnicodeError:  # a host that cannot be one
@@ -156,9 +161,7 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
-        for limit in self._limits:
-            with contextlib.suppress(RuntimeError):  # it is expiring by itself just now
-                limit.reschedule(self.now())
+        self._limits.expire()
         own, self._own = self._own, None
         if own is not None:
             await own.close()
@@ -180,19 +183,25 @@ class AiohttpTransport:
             await self._own.open()
         return self._own.fresh if fresh else self._own.kept
 
-    async def _exchange(
-        self, request: Request, url: URL, *, timeout: float | None, body: Body | None = None
-    ) -> Response:
+    async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
         http = self._ready_http(fresh=request.fresh) or await self._http(fresh=request.fresh)
         failure: KlingMotionError
         try:
-            if body is None and http is not self._given:
-                # aiohttp's own limit costs half of asyncio's, and closing our own session cuts what is under way.
-                return await self._answer(http, request, url, None, _limits(timeout))
-            async with self._cut_on_close(timeout) as limit:
+            with self._limits.within(timeout) as limit:
                 if body is not None:
-                    body.watch(limit, None if timeout is None else self.now() + timeout)
-                return await self._answer(http, request, url, body, _limits(None))
+                    body.watch(limit)
+                answer = await http.request(
+                    request.method,
+                    url,
+                    json=request.json,
+                    data=None if body is None else body.pieces(),
+                    headers=self._headers(request, body),
+                    allow_redirects=False,
+                    raise_for_status=False,  # whatever a session of the caller's is set to
+                    timeout=_CONNECTING,
+                )
+                content = await (answer.read() if _is_short(answer) else _bounded(answer))
+            return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _translated(error, request.work, timeout)
         except (RuntimeError, AttributeError) as error:  # what aiohttp (3.11) stumbles over when closed meanwhile
@@ -209,37 +218,6 @@ class AiohttpTransport:
             return None
         return own.fresh if fresh else own.kept
 
-    @contextlib.asynccontextmanager
-    async def _cut_on_close(self, timeout: float | None) -> AsyncIterator[asyncio.Timeout]:
-        """A time limit that `close` can bring forward."""
-        async with asyncio.timeout(timeout) as limit:
-            self._limits.add(limit)
-            try:
-                yield limit
-            finally:
-                self._limits.discard(limit)
-
-    async def _answer(
-        self,
-        http: aiohttp.ClientSession,
-        request: Request,
-        url: URL,
-        body: Body | None,
-        limits: aiohttp.ClientTimeout,
-    ) -> Response:
-        async with http.request(
-            request.method,
-            url,
-            json=request.json,
-            data=None if body is None else body.pieces(),
-            headers=self._headers(request, body),
-            allow_redirects=False,
-            raise_for_status=False,  # whatever a session of the caller's is set to
-            timeout=limits,
-        ) as response:
-            content = await _whole(response)
-        return Response(status=response.status, headers=response.headers, body=self._without_token(content))
-
     def _headers(self, request: Request, body: Body | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
         if request.content_type is not None:
@@ -251,11 +229,6 @@ class AiohttpTransport:
     def _without_token(self, content: bytes) -> bytes:
         """A server that echoes the token must not get it into an error or a log."""
         return content.replace(self._token.reveal().encode(), b"***")
-
-
-@lru_cache(maxsize=16)
-def _limits(total: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT)
 
 
 def _finish(wake: asyncio.Future[None]) -> None:
@@ -291,17 +264,22 @@ def _within(base_url: str, url: URL, location: str) -> URL | None:
         return None
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    length = response.content_length
-    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in response.headers:
-        return await response.read()
+def _is_short(answer: aiohttp.ClientResponse) -> bool:
+    """Whether an answer is known beforehand not to be too long."""
+    length = answer.content_length
+    return length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in answer.headers
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer, unless it is too long."""
     pieces = []
     left = ANSWER_LIMIT
-    async for piece in response.content.iter_any():
-        left -= len(piece)
-        if left < 0:
-            raise aiohttp.ClientPayloadError(f"more than {ANSWER_LIMIT} bytes")
-        pieces.append(piece)
+    async with answer:
+        async for piece in answer.content.iter_any():
+            left -= len(piece)
+            if left < 0:
+                raise aiohttp.ClientPayloadError(f"more than {ANSWER_LIMIT} bytes")
+            pieces.append(piece)
     return b"".join(pieces)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from typing import BinaryIO
 
+from klingmotion.limits import Limit
 from klingmotion.transport import ByteSource
 
 #: Bytes handed to the socket at once. Measured: as cheap as the kernel's own sendfile; half as large costs twice.
@@ -34,22 +35,22 @@ class Body:
         self.unreadable: OSError | None = None
         self._source = source
         self._on_sent = on_sent
-        self._limit: asyncio.Timeout | None = None
+        self._limit: Limit | None = None
         self._deadline: float | None = None
         self._moved_at = 0.0
         self._file: BinaryIO | None = None
         self._closed = False
 
-    def watch(self, limit: asyncio.Timeout, deadline: float | None) -> None:
-        """Let `limit` end the exchange after `STALL` seconds without a piece, and at `deadline` in any case."""
-        self._limit, self._deadline = limit, deadline
+    def watch(self, limit: Limit) -> None:
+        """Let `limit` end the exchange after `STALL` seconds without a piece, and when it would anyway."""
+        self._limit, self._deadline = limit, limit.ends
         self._expect(STALL)
 
     def _expect(self, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
         if self._limit is not None:
             late = now + seconds
-            self._limit.reschedule(late if self._deadline is None else min(late, self._deadline))
+            self._limit.move(late if self._deadline is None else min(late, self._deadline))
         self._moved_at = now
 
     async def pieces(self) -> AsyncGenerator[memoryview, None]:
