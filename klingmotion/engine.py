@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import inspect
 import math
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 import attrs
@@ -31,9 +26,6 @@ TIMEOUT: Final = 1800.0
 
 #: What a task can be named by: itself, its reference, its id, or the id or reference as text.
 TaskLike = Task | TaskRef | int | str
-
-#: Called with every new state of a task; may be a coroutine function, and is awaited before the next look.
-OnTask = Callable[[Task], Awaitable[object] | object]
 
 
 class Engine:
@@ -125,46 +117,10 @@ class Engine:
         """A wait that has not begun yet."""
         return Wait(self.calls, self.known, self.roster, target, policy=policy or self._poll, deadline=deadline)
 
-    async def wait_for_task(
-        self,
-        target: Task | TaskRef,
-        deadline: float | None,
-        policy: PollPolicy | None,
-        on_change: OnTask | None,
-        on_cancel: OnCancel,
-        on_submitted: OnTask | None = None,
-    ) -> Task:
-        """The task, once it has succeeded."""
-        wait = self.wait(target, deadline, policy)
-        try:
-            if isinstance(target, Task):
-                await tell(on_submitted, target)
-            del target  # what is asleep holds no task
-            return await wait.final(None if on_change is None else partial(tell, on_change))
-        except asyncio.CancelledError:
-            await wait.farewell(on_cancel)
-            raise
-
-    async def wait_for_motion(
-        self,
-        target: Task | TaskRef,
-        deadline: float | None,
-        policy: PollPolicy | None,
-        on_change: OnTask | None,
-        on_cancel: OnCancel,
-        on_submitted: OnTask | None = None,
-    ) -> Motion:
-        """The motion of the task, once it has succeeded and is listed."""
-        wait = self.wait(target, deadline, policy)
-        try:
-            if isinstance(target, Task):
-                await tell(on_submitted, target)
-            del target  # as above
-            task = await wait.final(None if on_change is None else partial(tell, on_change))
-            return await listing.MotionSearch(self.calls, task, policy=policy or self._poll, deadline=deadline).find()
-        except asyncio.CancelledError:
-            await wait.farewell(on_cancel)
-            raise
+    async def listed(self, task: Task, wait: Wait, on_cancel: OnCancel) -> Motion:
+        """The motion of a task that was waited for, once it is listed."""
+        async with wait.cared_for(on_cancel):
+            return await listing.MotionSearch(self.calls, task, policy=wait.policy, deadline=wait.deadline).find()
 
 
 def known_id(ref: TaskRef) -> int:
@@ -178,21 +134,3 @@ def known_id(ref: TaskRef) -> int:
             f"this task reference has no task id yet; {ref.wait_method}(ref) looks for the task first"
         )
     return ref.task_id
-
-
-async def tell(callback: OnTask | None, task: Task) -> None:
-    """Call back. What the callback raises leaves with the task's reference, so that nothing is lost with it."""
-    if callback is None:
-        return
-    try:
-        answer = callback(task)
-        if inspect.isawaitable(answer):
-            await answer
-    except Exception as error:
-        resuming = f"{task.ref.wait_method}({str(task.ref)!r})"
-        how = f"raised by a callback for task {task.id}, which goes on; to resume: {resuming}"
-        with contextlib.suppress(Exception):  # an exception that takes no attributes leaves as it is
-            error.add_note(how)
-            if getattr(error, "ref", None) is None:
-                error.ref = task.ref  # type: ignore[attr-defined]  # a note is for people, this is for programs
-        raise

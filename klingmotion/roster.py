@@ -7,9 +7,7 @@ never showed, or a list that fails or is caught telling old news, leaves every w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
-from attrs import define, field
+from abc import ABC, abstractmethod
 
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
@@ -25,20 +23,26 @@ _MOST_FAILURES = 2
 _MOST_FALSE_LEAVES = 2
 
 
-@define(eq=False)
-class Member:
-    """One wait: how often it would look by itself, and the sleeper to wake when its task has left the list."""
+class Member(ABC):
+    """One wait, as the roster sees it."""
 
-    task_id: int
-    interval: Callable[[], float]
-    wake: asyncio.Future[None] | None = None
-    #: The list shows the task.
-    shown: bool = False
-    #: The task has left the list since the last look.
-    left: bool = False
-    #: When the list last stopped counting for it: the looks of many such waits must not come all at once.
-    let_go_at: float | None = None
-    false_leaves: int = field(default=0, init=False)
+    __slots__ = ("_false_leaves", "left", "let_go_at", "shown", "task_id", "wake")
+
+    def __init__(self, task_id: int) -> None:
+        self.task_id = task_id
+        #: What the wait sleeps on.
+        self.wake: asyncio.Future[None] | None = None
+        #: The list shows the task.
+        self.shown = False
+        #: The task has left the list since the last look.
+        self.left = False
+        #: When the list last stopped counting for it: the looks of many such waits must not come all at once.
+        self.let_go_at: float | None = None
+        self._false_leaves = 0
+
+    @abstractmethod
+    def interval(self, now: float) -> float:
+        """How long the wait would sleep from `now` on, if it looked by itself."""
 
     def rouse(self) -> None:
         """Wake the wait, so that it finds out when its next look is due now."""
@@ -47,8 +51,22 @@ class Member:
 
     def looked(self, *, in_vain: bool) -> None:
         """Note a look: one leave asks for one look at once; `in_vain` if that found the task not final."""
-        self.false_leaves += self.left and in_vain
+        self._false_leaves += self.left and in_vain
         self.left = False
+
+    def listed(self, *, shown: bool) -> None:
+        """Note what the list says: that the task runs, or nothing of it."""
+        if shown:
+            self.shown = self._false_leaves < _MOST_FALSE_LEAVES
+        elif self.shown:
+            self.shown, self.left = False, True
+            self.rouse()
+
+    def let_go(self, now: float) -> None:
+        """Go back to looks of its own."""
+        if self.shown:
+            self.shown, self.let_go_at = False, now
+            self.rouse()
 
 
 class Roster:
@@ -74,9 +92,9 @@ class Roster:
         now = self._calls.transport.now()
         if self._ticker is None or self._ticker.done():
             self._listed_at = now
-            self._due_at = self._due()
+            self._due_at = self._due(now)
             self._ticker = self._calls.background(self._tick())
-        elif (due := now + member.interval()) < self._due_at:
+        elif (due := now + member.interval(now)) < self._due_at:
             self._due_at = due
             self._rouse()
 
@@ -105,12 +123,12 @@ class Roster:
                 continue  # whoever joined meanwhile may have brought it forward
             await self._list()
             if self._members:
-                self._due_at = self._due()
+                self._due_at = self._due(self._calls.transport.now())
         self._let_go()
 
-    def _due(self) -> float:
+    def _due(self, now: float) -> float:
         """As soon as the busiest of the waits would look by itself."""
-        wait = min(member.interval() for member in self._members)
+        wait = min(member.interval(now) for member in self._members)
         return self._listed_at + wait * 2.0**self._failures
 
     async def _list(self) -> None:
@@ -136,11 +154,7 @@ class Roster:
 
     def _call_the_roll(self, ids: set[int | None]) -> None:
         for member in self._members:
-            if member.task_id in ids:
-                member.shown = member.false_leaves < _MOST_FALSE_LEAVES
-            elif member.shown:
-                member.shown, member.left = False, True
-                member.rouse()
+            member.listed(shown=member.task_id in ids)
 
     def rouse_all(self) -> None:
         """Wake every wait: the session is closed."""
@@ -149,7 +163,6 @@ class Roster:
 
     def _let_go(self) -> None:
         """Send every wait back to its own looks."""
+        now = self._calls.transport.now()
         for member in self._members:
-            if member.shown:
-                member.shown, member.let_go_at = False, self._calls.transport.now()
-                member.rouse()
+            member.let_go(now)

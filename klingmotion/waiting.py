@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Literal, NoReturn
 
@@ -11,6 +12,7 @@ import attrs
 from attrs import frozen
 
 from klingmotion import replies, requests
+from klingmotion.callbacks import OnTask, tell
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import (
     APIResponseError,
@@ -43,16 +45,15 @@ FAREWELL = 2.0
 _RARELY, _AT_LEAST = 15.0, 120.0
 
 
-class Wait:
+class Wait(Member):
     """The state of one wait. `next_change` wants it entered, so that it may share looks; `final` enters it itself.
 
     Thousands of them sleep at once, so none holds more than it needs: of a task that is not final only its status.
     """
 
     __slots__ = (
-        "_born", "_calls", "_deadline", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_member",
-        "_policy", "_roster", "_status", "_wants_changes", "last_error", "looks", "ref", "request", "started", "task",
-        "task_id",
+        "_born", "_calls", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_roster", "_status",
+        "_wants_changes", "deadline", "last_error", "looks", "policy", "ref", "request", "started", "task",
     )  # fmt: skip
 
     def __init__(
@@ -65,18 +66,17 @@ class Wait:
         policy: PollPolicy,
         deadline: float | None,
     ) -> None:
-        transport = calls.transport
+        self.ref = target.ref if isinstance(target, Task) else target
+        super().__init__(_id_of(self.ref))
         self._calls = calls
         self._roster = roster
-        self._policy = policy
-        self._deadline = deadline
+        self.policy = policy
+        self.deadline = deadline
         #: The final task, once it is known.
         self.task = target if isinstance(target, Task) and target.is_final else None
         self._status = _status(target) if isinstance(target, Task) else None
-        self.ref = target.ref if isinstance(target, Task) else target
-        self.task_id = _id_of(self.ref)
         self.request = requests.get_task(self.task_id, email=self.ref.email)
-        self.started = transport.now()
+        self.started = calls.transport.now()
         submitted = known.submitted_at(self.task_id)
         known.meet(self.task_id, self.started)
         self._born = self.started if submitted is None else submitted
@@ -86,7 +86,6 @@ class Wait:
         #: Whether a change of status is worth decoding the answer for.
         self._wants_changes = True
         self._eta = Eta()
-        self._member = Member(self.task_id, self._ordinary_interval)
         self.looks = 0
         self._failures = 0
         self.last_error: KlingMotionError | None = None
@@ -94,18 +93,18 @@ class Wait:
     def _grace_end(self, submitted: float | None, *, follows_submit: bool) -> float:
         """Until when a 404 may mean that the task is not visible yet."""
         if submitted is not None or follows_submit:
-            return self._born + self._policy.grace
+            return self._born + self.policy.grace
         if self.ref.sent_at is None:
             return self.started
         age = (self._calls.transport.utcnow() - self.ref.sent_at) / timedelta(seconds=1)
-        return self.started + self._policy.grace - max(0.0, age)
+        return self.started + self.policy.grace - max(0.0, age)
 
     def __enter__(self) -> Wait:
-        self._roster.join(self._member)
+        self._roster.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._roster.leave(self._member, final=self.task is not None)
+        self._roster.leave(self, final=self.task is not None)
 
     # --- what callers ask for ---------------------------------------------------------------------------------------
 
@@ -118,11 +117,15 @@ class Wait:
             TaskError: The session was closed.
             KlingMotionError: An answer that ends the wait, or the last of too many failed looks in a row.
         """
-        while (seen := await self._good_look()) is None:
+        while True:
+            seen = await self._look()
+            if seen is None and self._failures:
+                seen = await self._recovered()
+            if seen is not None:
+                return seen
             await self._sleep(self._wait())
-        return seen
 
-    async def final(self, on_change: Callable[[Task], Awaitable[None]] | None) -> Task:
+    async def final(self, on_change: OnTask | None, on_cancel: OnCancel) -> Task:
         """The task once it has succeeded; `on_change` hears of every change, the final one included.
 
         Raises:
@@ -130,35 +133,49 @@ class Wait:
             KlingMotionError: As `next_change`.
         """
         self._wants_changes = on_change is not None
-        if self.task is None:
-            with self:  # not by way of `next_change`: thousands of waits sleep right here
-                while self.task is None:
-                    seen = await self._good_look()
-                    if seen is None:
-                        await self._sleep(self._wait())
-                    elif on_change is not None:
-                        await on_change(seen)
-                    del seen  # what is asleep holds no task
+        try:
+            if self.task is None:
+                with self:  # not by way of others: thousands of waits sleep right here
+                    while self.task is None:
+                        seen = await self._look()
+                        if seen is None and self._failures:
+                            seen = await self._recovered()
+                        if seen is None:
+                            await self._sleep(self._wait())
+                        elif on_change is not None:
+                            await tell(on_change, seen)
+                        del seen  # what is asleep holds no task
+        except asyncio.CancelledError:
+            await self._farewell(on_cancel)
+            raise
         if not self.task.succeeded:
             raise self._ended(TaskFailedError, failure_text(self.task))
         return self.task
 
-    async def _good_look(self) -> Task | None:
-        """A look that did not fail, or was not due yet; the task if it shows something new.
+    async def _recovered(self) -> Task | None:
+        """The task if it shows something new once a look succeeds again.
 
-        tenacity takes over where looks fail, until one succeeds again: a loop of its own for every wait would be most
-        of what a wait costs, and nearly every look succeeds.
+        tenacity takes over where looks fail: a loop of its own for every wait would be most of what a wait costs, and
+        nearly every look succeeds.
         """
-        seen = await self._look()
-        if seen is None and self._failures:
-            seen = (await poll(self._recovery, interval=self._wait, sleep=self._sleep)).task
-        return seen
+        return (await poll(self._recovery, interval=self._wait, sleep=self._sleep)).task
 
     async def _recovery(self) -> _Good | None:
         seen = await self._look()
         return None if self._failures else _Good(seen)
 
-    async def farewell(self, on_cancel: OnCancel) -> None:
+    # --- cancelled --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def cared_for(self, on_cancel: OnCancel) -> AsyncIterator[None]:
+        """A block whose cancellation does to the task what `on_cancel` says."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self._farewell(on_cancel)
+            raise
+
+    async def _farewell(self, on_cancel: OnCancel) -> None:
         """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
         if on_cancel == "leave" or self._calls.closed:
             return
@@ -176,62 +193,59 @@ class Wait:
 
     # --- when to look -----------------------------------------------------------------------------------------------
 
-    def _age(self) -> float:
-        return self._calls.transport.now() - self._born
-
-    def _ordinary_interval(self) -> float:
-        transport = self._calls.transport
-        age, chance = self._age(), transport.random()
+    def interval(self, now: float) -> float:
+        """How long to sleep from `now` on, by the policy."""
+        age, chance = now - self._born, self._calls.transport.random()
         if self._failures:
-            return self._policy.interval_after_failures(age, self._failures, chance)
-        return self._policy.interval(age, chance, self._eta.left(transport.now()))
+            return self.policy.interval_after_failures(age, self._failures, chance)
+        return self.policy.interval(age, chance, self._eta.left(now))
 
     def _next_due(self, now: float) -> float:
         """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
-        if self._member.left:
+        if self.left:
             return now
-        if self._member.shown:
+        if self.shown:
             seen = self._born if self._looked_at is None else self._looked_at
             rare = min(max(seen - self._born, _RARELY), _AT_LEAST)
             return max(self._due, seen + rare)
-        if self._member.let_go_at is not None:
-            spread = self._member.let_go_at + self._calls.transport.random() * self._ordinary_interval()
-            self._member.let_go_at = None
+        if self.let_go_at is not None:
+            spread = self.let_go_at + self._calls.transport.random() * self.interval(now)
+            self.let_go_at = None
             self._due = max(self._due, spread)
         return self._due
 
     def _wait(self) -> float:
         now = self._calls.transport.now()
         wait = max(self._next_due(now) - now, self._calls.pauses.remaining(self.request, now), 0.0)
-        return self._calls.within(wait, self._deadline)
+        return wait if self.deadline is None else min(wait, max(0.0, self.deadline - now))
 
     def _sleep(self, seconds: float) -> Awaitable[None]:
         """Until the time is over, the task has left the shared list, or the session is closed."""
-        self._member.wake = asyncio.get_running_loop().create_future()
-        return self._calls.transport.sleep(seconds, wake=self._member.wake)
+        self.wake = asyncio.get_running_loop().create_future()
+        return self._calls.transport.sleep(seconds, wake=self.wake)
 
     # --- one look ---------------------------------------------------------------------------------------------------
 
     async def _look(self) -> Task | None:
-        """The task if this look shows something new."""
-        self._check()
-        now = self._calls.transport.now()
-        if self._next_due(now) > now or self._calls.pauses.remaining(self.request, now) > 0:
+        """The task if this look shows something new; `None` too if none is due."""
+        calls = self._calls
+        now = calls.transport.now()
+        self._check(now)
+        if self._next_due(now) > now or calls.pauses.remaining(self.request, now) > 0:
             return None
         self.looks += 1
         try:
-            response = await self._calls.answer(self.request, deadline=self._deadline)
-            seen, left = self._read(response)
+            seen, left = self._read(await calls.answer(self.request, deadline=self.deadline))
         except KlingMotionError as error:
-            self._member.looked(in_vain=False)
+            self.looked(in_vain=False)
             self._note_failure(error)
             return None
         finally:
-            self._looked_at = self._calls.transport.now()
+            now = self._looked_at = calls.transport.now()
         self._failures = 0
-        self._eta.note(left, self._looked_at)
-        self._due = self._looked_at + self._ordinary_interval()
-        self._member.looked(in_vain=seen is None or not seen.is_final)
+        self._eta.note(left, now)
+        self._due = now + self.interval(now)
+        self.looked(in_vain=seen is None or not seen.is_final)
         return None if seen is None else self._noted(seen)
 
     def _read(self, response: Response) -> tuple[Task | None, float | None]:
@@ -262,29 +276,28 @@ class Wait:
     def _note_failure(self, error: KlingMotionError) -> None:
         """Count a failed look, or end the wait if the answer is final or the patience is used up."""
         self.last_error = error
-        self._check()
         now = self._calls.transport.now()
+        self._check(now)
         if isinstance(error, NotFoundError):
             if now >= self._grace_ends:
                 raise self._ended(TaskGoneError, f"task {self.task_id} is not known to the server: {_GONE}") from error
-            self._due = now + self._policy.floor
+            self._due = now + self.policy.floor
             return
         self._failures += 1
         if not is_passing(error):
             self._raise(error, "the answer ends this wait")
-        if self._failures >= self._policy.max_failed_looks:
+        if self._failures >= self.policy.max_failed_looks:
             self._raise(error, f"{self._failures} looks in a row failed")
-        self._due = now + self._ordinary_interval()
+        self._due = now + self.interval(now)
 
-    def _check(self) -> None:
+    def _check(self, now: float) -> None:
         """End the wait if the session is closed or the deadline has passed."""
         if self._calls.closed:
             raise self._ended(
                 TaskError,
                 f"the session was closed while task {self.task_id} was waited for. {self._goes_on()}",
             )
-        now = self._calls.transport.now()
-        if self._deadline is not None and now >= self._deadline:
+        if self.deadline is not None and now >= self.deadline:
             raise self._ended(
                 TaskTimeoutError,
                 f"task {self.task_id} was not final after {now - self.started:.1f} s and {self.looks} looks"

@@ -287,9 +287,11 @@ class Passage:
             self.task = task
             await tell(self._plan.hooks.on_change, self.source, task)
 
-        return await self._patiently(
-            lambda: self._engine.wait_for_motion(self.task or self.row.ref, deadline, self._plan.poll, changed, "leave")
-        )
+        async def extracted() -> Motion:
+            wait = self._engine.wait(self.task or self.row.ref, deadline, self._plan.poll)
+            return await self._engine.listed(await wait.final(changed, "leave"), wait, "leave")
+
+        return await self._patiently(extracted)
 
     async def _ready(self, motion: Motion) -> None:
         spelled = as_json(wire.spell(motion))

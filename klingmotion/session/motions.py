@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from klingmotion import listing, media, requests
+from klingmotion.callbacks import OnTask, tell
 from klingmotion.downloads import Part
-from klingmotion.engine import TIMEOUT, OnTask, TaskLike
+from klingmotion.engine import TIMEOUT, TaskLike
 from klingmotion.errors import InvalidRequestError
 from klingmotion.fetching import OnDownload
 from klingmotion.media import FileLike
@@ -122,7 +123,11 @@ class MotionMethods(SessionCore):
             email=account,
             deadline=deadline,
         )
-        return await self._engine.wait_for_motion(task, deadline, poll, on_change, on_cancel, on_submitted)
+        wait = self._engine.wait(task, deadline, poll)
+        async with wait.cared_for(on_cancel):
+            await tell(on_submitted, task)
+        del task  # what is asleep holds no task
+        return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
 
     async def wait_for_motion(
         self,
@@ -160,8 +165,9 @@ class MotionMethods(SessionCore):
         checked_on_cancel(on_cancel)
         if (ref := self._engine.ref(task, email)).image_url is not None:
             raise InvalidRequestError(f"this task makes a video, no motion; {ref.wait_method}(ref) waits for it")
-        target = await self._engine.target(task, email, deadline)
-        return await self._engine.wait_for_motion(target, deadline, poll, on_change, on_cancel)
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        del task  # what is asleep holds no task
+        return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
 
     def motions(self, *, mine: bool = True, page_size: int = 40, email: str | None = None) -> AsyncIterator[Motion]:
         """Every motion of the account, or with `mine=False` the official templates (contract section 2.3).

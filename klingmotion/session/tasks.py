@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from klingmotion import inventory, replies, requests
-from klingmotion.engine import TIMEOUT, OnTask, TaskLike, known_id
+from klingmotion.callbacks import OnTask
+from klingmotion.engine import TIMEOUT, TaskLike, known_id
 from klingmotion.errors import KlingMotionError, NotFoundError
 from klingmotion.models import Deletion, Task
 from klingmotion.refusals import is_passing
@@ -42,8 +43,9 @@ class TaskMethods(SessionCore):
         """Wait until a task has succeeded, as `wait_for_motion` does, and give the task itself."""
         deadline = self._engine.deadline(timeout)
         checked_on_cancel(on_cancel)
-        target = await self._engine.target(task, email, deadline)
-        return await self._engine.wait_for_task(target, deadline, poll, on_change, on_cancel)
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        del task  # what is asleep holds no task
+        return await wait.final(on_change, on_cancel)
 
     async def watch_task(
         self,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Unpack
 
 from klingmotion import media, requests
-from klingmotion.engine import TIMEOUT, Engine, OnTask, TaskLike
+from klingmotion.callbacks import OnTask, tell
+from klingmotion.engine import TIMEOUT, Engine, TaskLike
 from klingmotion.fetching import OnDownload
 from klingmotion.forms import VideoOptions
 from klingmotion.media import APPLIED, Media
@@ -107,7 +108,11 @@ class VideoMethods(SessionCore):
         checked_on_cancel(on_cancel)
         order = _Order(self._engine, motion, image, options, reply_url=reply_url, reply_ref=reply_ref, email=email)
         task = await order.submit(on_progress=on_progress, deadline=deadline)
-        return Video(task=await self._engine.wait_for_task(task, deadline, poll, on_change, on_cancel, on_submitted))
+        wait = self._engine.wait(task, deadline, poll)
+        async with wait.cared_for(on_cancel):
+            await tell(on_submitted, task)
+        del task  # what is asleep holds no task
+        return Video(task=await wait.final(on_change, on_cancel))
 
     async def wait_for_video(
         self,
@@ -125,8 +130,9 @@ class VideoMethods(SessionCore):
         """
         deadline = self._engine.deadline(timeout)
         checked_on_cancel(on_cancel)
-        target = await self._engine.target(task, email, deadline)
-        return Video(task=await self._engine.wait_for_task(target, deadline, poll, on_change, on_cancel))
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        del task  # what is asleep holds no task
+        return Video(task=await wait.final(on_change, on_cancel))
 
     async def download_video(
         self,
