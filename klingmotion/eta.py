@@ -1,7 +1,10 @@
 """How far the server's own estimate of a task's end is to be believed. No I/O.
 
-Unit and quality of the ETA fields are not documented, so the number is taken for seconds or milliseconds only after it
-has been seen to shrink at that rate (HTTP contract, section 8, question 22).
+Unit and quality of the ETA fields are not documented (HTTP contract, section 8, question 22), so belief is earned: an
+estimate must have shrunk by half to double the time that passed since the first one, read as seconds or milliseconds.
+If those of an earlier task were believed to its end, their unit is known: then the first one is taken at its word, and
+later ones while they put the whole at half to double of what it did; one that does not starts anew. An estimate that
+stands still is never believed.
 """
 
 from __future__ import annotations
@@ -10,8 +13,7 @@ from attrs import define, field
 
 from klingmotion.models import Task
 
-#: A believable estimate loses between half and double the time that passed.
-_SLOWEST, _FASTEST = 0.5, 2.0
+_LEAST, _MOST = 0.5, 2.0
 
 _UNITS = (1.0, 0.001)
 
@@ -23,24 +25,42 @@ _LONGEST = 86_400.0
 class Eta:
     """The estimates seen for one task."""
 
-    _raw: float | None = field(default=None, init=False)
-    _at: float = field(default=0.0, init=False)
-    _end: float | None = field(default=None, init=False)
+    #: In which unit the last one is believed, in seconds; `None` while it is not.
+    unit: float | None = field(default=None, init=False)
+    _first: float | None = field(default=None, init=False)
+    _since: float = field(default=0.0, init=False)
+    _last: float | None = field(default=None, init=False)
+    _last_at: float = field(default=0.0, init=False)
 
-    def note(self, raw: float | None, now: float) -> None:
-        """Take in what a look at `now` says is left, in whatever unit."""
-        before, passed = self._raw, now - self._at
-        self._raw, self._at, self._end = raw, now, None
-        if raw is None or before is None or passed <= 0:
+    def note(self, raw: float | None, now: float, known_unit: float | None = None) -> None:
+        """Take in what a look at `now` says is left, in whatever unit; `known_unit` is what an earlier task told."""
+        stands_still = raw == self._last
+        self.unit, self._last, self._last_at = None, raw, now
+        if self._first is None or raw is None or stands_still:
+            self._first, self._since = raw, now
+        if self._first is None or raw is None or stands_still:
             return
-        for unit in _UNITS:
-            shrinks = _SLOWEST * passed <= (before - raw) * unit <= _FASTEST * passed
-            if shrinks and raw * unit <= _LONGEST:
-                self._end = now + raw * unit
+        passed = now - self._since
+        if known_unit is None:
+            self.unit = _unit_of(self._first - raw, passed)
+        elif _LEAST * self._first <= passed / known_unit + raw <= _MOST * self._first:
+            self.unit = known_unit
+        else:
+            self._first, self._since = raw, now
+        if self.unit is not None and raw * self.unit > _LONGEST:
+            self.unit = None
 
     def left(self, now: float) -> float | None:
         """Seconds to the end, as far as the server is to be believed."""
-        return None if self._end is None else max(0.0, self._end - now)
+        if self.unit is None or self._last is None:
+            return None
+        return max(0.0, self._last_at + self._last * self.unit - now)
+
+
+def _unit_of(shrunk: float, passed: float) -> float | None:
+    """The unit in which what is left has shrunk about as time passed."""
+    fitting = (unit for unit in _UNITS if _LEAST * passed <= shrunk * unit <= _MOST * passed)
+    return next(fitting, None) if passed > 0 else None
 
 
 def left_of(task: Task) -> float | None:

@@ -1,8 +1,8 @@
-"""The tasks this session has met: since when, and by which reply ref it submitted them."""
+"""The tasks this session has met: since when, by which reply ref it submitted them, and what their ends have taught."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +26,31 @@ class Acquaintance:
     reply_ref: str | None
 
 
+#: How many ends are remembered, and from how many on they count.
+_ENDS, _ENOUGH = 100, 20
+
+#: The share of them that is hardly any.
+_HARDLY_ANY = 0.03
+
+
+@define
+class Past:
+    """What the ends of tasks of one kind have taught a session."""
+
+    #: The age at which hardly any has ended yet; 0 until enough are known.
+    quiet: float = 0.0
+    #: The unit, in seconds, in which the server's estimates were believed to the end of the last one, if they were.
+    eta_unit: float | None = None
+    _unfinished: deque[float] = field(factory=lambda: deque(maxlen=_ENDS), init=False)
+
+    def note_end(self, unfinished: float) -> None:
+        """Learn of the end, good or bad, of a task that was not over at the age `unfinished`."""
+        self._unfinished.append(unfinished)
+        known = len(self._unfinished)
+        if known >= _ENOUGH:
+            self.quiet = sorted(self._unfinished)[int(_HARDLY_ANY * known)]
+
+
 @define
 class KnownTasks:
     """What a session remembers of tasks. Times are on the transport's monotonic clock."""
@@ -33,6 +58,7 @@ class KnownTasks:
     _met: dict[int, Acquaintance]
     #: Submits under way, by what they were made of: while there are two of the same, a task of it may be either's.
     _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
+    _pasts: defaultdict[str, Past] = field(factory=lambda: defaultdict(Past))
     #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
     listed: bool = False
 
@@ -72,6 +98,10 @@ class KnownTasks:
         """When this session submitted it, if it did."""
         met = self._met.get(task_id)
         return met.since if met is not None and met.reply_ref is not None else None
+
+    def past(self, ref: TaskRef) -> Past:
+        """What earlier tasks of that kind have taught."""
+        return self._pasts[ref.wait_method]
 
     def strangers_to(self, ref: TaskRef, sent: float) -> frozenset[int]:
         """Ids that cannot be the task of a submit sent at `sent` under `ref`: met before, or another submit's."""

@@ -21,6 +21,19 @@ T = TypeVar("T")
 UNTOLD_PAUSE = 10.0
 
 
+#: The part of the time left by a believed estimate after which to look: too early costs a look, too late is late.
+_AIM = 0.85
+
+#: The share of the wait without an estimate that one with an estimate is at least.
+_SOONEST = 0.25
+
+#: How far a believed estimate is followed, for it may lie: for this share of the age, or to the age that is so many
+#: times `PollPolicy.first`, at most so many seconds. (Tasks take 20 s and more, as far as is known.)
+_FAR, _EARLY_FIRSTS, _EARLY = 0.25, 5.0, 25.0
+
+#: How much longer waits are while hardly any task ends.
+_THINNED = 2.5
+
 #: Seconds between two tries after a 429, at least: a policy without waits must not become a flood.
 _SHORTEST_PAUSE = 0.1
 
@@ -82,8 +95,12 @@ class PollPolicy:
     """How often a task is looked at. All times in seconds, `ratio` and `jitter` as shares.
 
     After a submit the first look comes after `first`, each next one after `ratio` times the task's age, at least
-    `floor`, at most `ceiling`. So what a result waits to be noticed stays a fixed share of what the task took. Up to
-    `jitter` of each wait is taken off at random. An estimate of the server's own is used only between the same limits.
+    `floor`, at most `ceiling`. So what a result waits to be noticed stays a fixed share of what the task took. Once a
+    session has seen 20 tasks end, it waits 2.5 times as long at ages at which hardly any of them had. An estimate of
+    the server's own is used only between the same limits.
+
+    Up to `jitter` is taken off at random before the second look and after failures, so that many waits do not look
+    together. The rest is exact: as shares of the age, looks keep the distance.
     """
 
     first: float = field(default=5.0, validator=_seconds)
@@ -102,16 +119,20 @@ class PollPolicy:
         if self.floor > self.ceiling:
             raise ConfigurationError(f"PollPolicy.floor ({self.floor}) must not exceed ceiling ({self.ceiling})")
 
-    def interval(self, age: float, chance: float, left: float | None = None) -> float:
+    def interval(self, age: float, chance: float, left: float | None = None, quiet: float = 0.0) -> float:
         """The wait before the next look at a task of the given age, for a random `chance` from 0 to 1.
 
-        A believed estimate of what is `left` brings the next look near the end, but never later than a quarter of the
-        age: an estimate that lies may not cost more than that.
+        A believed estimate of what is `left` brings the next look near the end, but never later than after a quarter of
+        the age or, early on, at the age of 25 s (five times `first` if that is less): an estimate that lies may not
+        cost more. Before the age `quiet` hardly any task ends; how much before, up to `jitter` of it, is chance.
         """
-        wait = self.ratio * age
+        wait, sooner = self.ratio * age, 1 - self.jitter * chance
         if left is not None:
-            wait = min(0.8 * left, max(0.25 * age, wait))
-        return min(max(wait, self.floor), self.ceiling) * (1 - self.jitter * chance)
+            early = min(_EARLY, _EARLY_FIRSTS * self.first)
+            wait = min(max(_AIM * left, _SOONEST * wait), max(_FAR * age, early - age, wait))
+        elif (thin := min(_THINNED * wait, quiet * sooner - age)) > wait:
+            wait, sooner = thin, 1.0
+        return min(max(wait, self.floor), self.ceiling) * sooner
 
     def interval_after_failures(self, age: float, failures: int, chance: float) -> float:
         """The wait after failed looks in a row: it doubles, so that a short outage does not use them all up."""

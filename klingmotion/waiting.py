@@ -52,8 +52,8 @@ class Wait(Member):
     """
 
     __slots__ = (
-        "_born", "_calls", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_roster", "_status",
-        "_wants_changes", "deadline", "last_error", "looks", "policy", "ref", "request", "started", "task",
+        "_born", "_calls", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_ours", "_past", "_roster",
+        "_status", "_wants_changes", "deadline", "last_error", "looks", "policy", "ref", "request", "started", "task",
     )  # fmt: skip
 
     def __init__(
@@ -80,12 +80,15 @@ class Wait(Member):
         submitted = known.submitted_at(self.task_id)
         known.meet(self.task_id, self.started)
         self._born = self.started if submitted is None else submitted
+        #: Whether its age is known, and not only since when it has been waited for.
+        self._ours = submitted is not None
+        self._past = known.past(self.ref)
         self._grace_ends = self._grace_end(submitted, follows_submit=isinstance(target, Task))
         self._due = self._born + policy.first if isinstance(target, Task) else self.started
         self._looked_at: float | None = None
         #: Whether a change of status is worth decoding the answer for.
         self._wants_changes = True
-        self._eta = Eta()
+        self._eta: Eta | None = None
         self.looks = 0
         self._failures = 0
         self.last_error: KlingMotionError | None = None
@@ -195,10 +198,11 @@ class Wait(Member):
 
     def interval(self, now: float) -> float:
         """How long to sleep from `now` on, by the policy."""
-        age, chance = now - self._born, self._calls.transport.random()
+        age, quiet = now - self._born, self._past.quiet if self._ours else 0.0
         if self._failures:
-            return self.policy.interval_after_failures(age, self._failures, chance)
-        return self.policy.interval(age, chance, self._eta.left(now))
+            return self.policy.interval_after_failures(age, self._failures, self._calls.transport.random())
+        chance = self._calls.transport.random() if self.looks <= 1 or self.shown or age < quiet else 0.0
+        return self.policy.interval(age, chance, None if self._eta is None else self._eta.left(now), quiet)
 
     def _next_due(self, now: float) -> float:
         """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
@@ -234,6 +238,7 @@ class Wait(Member):
         if self._next_due(now) > now or calls.pauses.remaining(self.request, now) > 0:
             return None
         self.looks += 1
+        before = self._looked_at
         try:
             seen, left = self._read(await calls.answer(self.request, deadline=self.deadline))
         except KlingMotionError as error:
@@ -242,8 +247,10 @@ class Wait(Member):
             return None
         finally:
             now = self._looked_at = calls.transport.now()
+        if seen is not None and seen.is_final:
+            self._note_end(before)
         self._failures = 0
-        self._eta.note(left, now)
+        self._note_estimate(left, now)
         self._due = now + self.interval(now)
         self.looked(in_vain=seen is None or not seen.is_final)
         return None if seen is None else self._noted(seen)
@@ -272,6 +279,24 @@ class Wait(Member):
         if seen.is_final:
             self.task = seen
         return seen if before != self._status else None
+
+    def _note_estimate(self, left: float | None, now: float) -> None:
+        """Take in what is left to the end; most servers never say, so nothing is held until one does."""
+        if left is None:
+            self._eta = None
+            return
+        if self._eta is None:
+            self._eta = Eta()
+        self._eta.note(left, now, self._past.eta_unit)
+
+    def _note_end(self, before: float | None) -> None:
+        """Let later tasks know when this one ended, not yet `before`, and whether its estimates were believed."""
+        if self._failures:
+            return  # it may have ended long ago
+        if before is not None:
+            self._past.eta_unit = None if self._eta is None else self._eta.unit
+        if self._ours:
+            self._past.note_end(0.0 if before is None else before - self._born)
 
     def _note_failure(self, error: KlingMotionError) -> None:
         """Count a failed look, or end the wait if the answer is final or the patience is used up."""

@@ -20,7 +20,7 @@ class FakeTransport:
 
     def __init__(self, answer: Callable[[Request], Answer], *, latency: float = 0.05) -> None:
         self.asked: list[tuple[float, Request]] = []
-        self._answer = answer
+        self.answer = answer
         self._latency = latency
         self._random = random.Random(7)
 
@@ -43,7 +43,7 @@ class FakeTransport:
         self.asked.append((self.now(), request))
         async with asyncio.timeout(timeout):
             await asyncio.sleep(self._latency)
-        answer = self._answer(request)
+        answer = self.answer(request)
         if isinstance(answer, Exception):
             raise answer
         status, body = answer

@@ -24,7 +24,9 @@ from klingmotion.errors import (
     RateLimitError,
 )
 from klingmotion.eta import Eta, left_of
+from klingmotion.known_tasks import KnownTasks, Past
 from klingmotion.models import Task
+from klingmotion.refs import TaskRef
 from klingmotion.retry import UNTOLD_PAUSE, PollPolicy, RetryPolicy, poll, retry
 
 #: A loaded machine is no finding.
@@ -164,13 +166,15 @@ def looks_at(
     chance: Callable[[], float],
     told: Callable[[float], dict[str, float]] | None = None,
     policy: PollPolicy = PollPolicy(),  # noqa: B008  # frozen
+    known_unit: float | None = None,
 ) -> list[float]:
     """The ages at which a task of the given duration is looked at; `told` is what the server estimates at an age."""
     eta, age = Eta(), policy.first
     ages = [age]
     while age < duration:
         if told is not None:
-            eta.note(left_of(Task(id=17, **told(age))), age)  # type: ignore[arg-type]  # ETA fields by name
+            left = left_of(Task(id=17, **told(age)))  # type: ignore[arg-type]  # ETA fields by name
+            eta.note(left, age, known_unit)
         age += policy.interval(age, chance(), eta.left(age))
         ages.append(age)
     return ages
@@ -204,11 +208,11 @@ def test_the_default_schedule_is_the_documented_one() -> None:
 # --- The server's estimate ------------------------------------------------------------------------------------------
 
 
-def eta_after(*looks: tuple[float, dict[str, float]]) -> Eta:
+def eta_after(*looks: tuple[float, dict[str, float]], known_unit: float | None = None) -> Eta:
     """What is believed after looks at the given times that told the given ETA fields."""
     eta = Eta()
     for now, told in looks:
-        eta.note(left_of(Task(id=17, **told)), now)  # type: ignore[arg-type]  # ETA fields by name
+        eta.note(left_of(Task(id=17, **told)), now, known_unit)  # type: ignore[arg-type]  # ETA fields by name
     return eta
 
 
@@ -294,6 +298,37 @@ def test_an_estimate_that_stops_making_sense_is_dropped() -> None:
     assert eta.left(30) == 40
 
 
+def test_noise_within_the_rate_since_the_first_estimate_does_no_harm() -> None:
+    """What counts is how much has been lost since the first one: a step up on the way is forgiven."""
+    eta = eta_after((0, {"eta_time": 60}), (10, {"eta_time": 45}), (12, {"eta_time": 50}))
+    assert eta.left(12) == 50
+
+
+def test_a_task_that_starts_late_is_believed_once_it_runs() -> None:
+    """While it stands still nothing is believed, and the time that takes does not count against it later."""
+    eta = eta_after(*((10.0 * number, {"eta_time": 60.0}) for number in range(60)))
+    assert eta.left(590) is None
+    eta.note(50, 600)
+    assert eta.left(600) == 50
+
+
+@pytest.mark.parametrize("unit", [1, 0.001], ids=["s", "ms"])
+def test_where_an_earlier_task_was_right_the_first_estimate_is_taken_at_its_word(unit: float) -> None:
+    """In the unit known from there, and the next ones within half and double of it."""
+    assert eta_after((5, {"eta_time": 60 / unit}), known_unit=unit).left(5) == pytest.approx(60)
+    for left, believed in [(110, True), (50, True), (21, True), (112, False), (19, False)]:
+        eta = eta_after((5, {"eta_time": 60 / unit}), (14, {"eta_time": left / unit}), known_unit=unit)
+        assert eta.unit == (unit if believed else None)
+        eta.note((left - 9) / unit, 23, unit)
+        assert eta.left(23) == pytest.approx(left - 9), "one that is out of line starts anew"
+
+
+@pytest.mark.parametrize("told", [60, 0, -5, 10**9, 10**13])
+def test_even_then_nonsense_is_not_believed(told: float) -> None:
+    """What stands still, is over, or is years away."""
+    assert eta_after((5, {"eta_time": told}), (6, {"eta_time": told}), known_unit=1).left(6) is None
+
+
 ESTIMATES = st.none() | st.integers() | st.integers(0, 2 * 10**12) | st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -304,18 +339,28 @@ ESTIMATES = st.none() | st.integers() | st.integers(0, 2 * 10**12) | st.floats(a
     room=st.floats(0, 100),
     jitter=st.floats(0, 1),
     chance=CHANCES,
+    known_unit=st.sampled_from([None, 1.0, 0.001]),
 )
 def test_no_estimate_moves_the_interval_out_of_its_limits(
-    looks: list[tuple[float, float | None, float | None]], floor: float, room: float, jitter: float, chance: float
+    looks: list[tuple[float, float | None, float | None]],
+    floor: float,
+    room: float,
+    jitter: float,
+    chance: float,
+    known_unit: float | None,
 ) -> None:
-    """Whatever the server says, a wait lasts from `floor`, less the jitter, to `ceiling`."""
+    """Whatever the server says, a wait lasts from `floor`, less the jitter, to `ceiling`, and follows it only so far.
+
+    For a quarter of the age, or up to the age of 25 s.
+    """
     policy = PollPolicy(floor=floor, ceiling=floor + room, jitter=jitter)
     eta, now = Eta(), 0.0
     for passed, estimate, server_time in looks:
         now += passed
-        eta.note(left_of(Task(id=17, eta_time=estimate, current_timestamp=server_time)), now)
+        eta.note(left_of(Task(id=17, eta_time=estimate, current_timestamp=server_time)), now, known_unit)
         wait = policy.interval(now, chance, eta.left(now))
         assert floor * (1 - jitter) - 1e-9 <= wait <= floor + room
+        assert wait <= max(0.25 * now, 25 - now, floor)
 
 
 #: What a server may say is left of a task, by its true duration and age.
@@ -338,14 +383,31 @@ def told_by(estimate: Callable[[float, float], float], duration: float, unit: fl
     return {"eta_time": estimate(duration, age) * unit}
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["first task", "trusted"])
 @pytest.mark.parametrize("unit", [1, 1000], ids=["s", "ms"])
 @pytest.mark.parametrize("lie", LIES)
-def test_an_estimate_that_lies_costs_at_most_30_percent(lie: str, unit: float) -> None:
+def test_an_estimate_that_lies_costs_at_most_30_percent(lie: str, unit: float, known: bool) -> None:
     """However wrong the server is, no result is noticed later than 30 % of the duration after it was there."""
     chance = random.Random(17)
     for duration in durations(400, chance):
-        ages = looks_at(duration, chance.random, partial(told_by, LIES[lie], duration, unit))
+        told = partial(told_by, LIES[lie], duration, unit)
+        ages = looks_at(duration, chance.random, told, known_unit=1 / unit if known else None)
         assert ages[-1] <= 1.30 * duration
+
+
+@pytest.mark.parametrize("lie", ["frozen", "a year", "growing", "four times what is left"])
+def test_what_does_not_shrink_as_time_passes_changes_no_look(lie: str) -> None:
+    """The looks are those without any estimate."""
+    for duration in durations(100, random.Random(17)):
+        ages = looks_at(duration, lambda: 0.0, partial(told_by, LIES[lie], duration, 1))
+        assert ages == looks_at(duration, lambda: 0.0)
+
+
+def test_a_short_task_with_an_estimate_that_lies_is_noticed_at_25_seconds() -> None:
+    """Later than without it, but no later than that, and a `first` below 5 s asks for more care."""
+    told = partial(told_by, LIES["four times the duration"], 8.0, 1)
+    assert looks_at(8.0, lambda: 0.0, told, known_unit=1) == [5, 25]
+    assert looks_at(8.0, lambda: 0.0, told, PollPolicy(first=2), known_unit=1) == pytest.approx([2, 10])
 
 
 @pytest.mark.parametrize("unit", [1, 1000], ids=["s", "ms"])
@@ -360,7 +422,85 @@ def test_an_exact_estimate_saves_most_looks(unit: float) -> None:
         without += len(looks_at(duration, chance.random))
     assert sum(lags) / len(lags) <= 0.03
     assert max(lags) <= 0.10
-    assert looks < 0.6 * without
+    assert looks < 0.4 * without
+
+
+def test_a_rough_estimate_saves_two_thirds_of_the_looks_once_it_is_trusted() -> None:
+    """With an error of 25 %, half the job's own, half fresh at each look."""
+    chance = random.Random(17)
+    lags, looks, without = [], 0, 0
+    for duration in durations(2_000, chance):
+        own = chance.gauss(0, 1)
+
+        def rough(duration: float, age: float, own: float = own) -> float:
+            return (duration - age) * math.exp(0.25 * (own + chance.gauss(0, 1)) / math.sqrt(2))
+
+        ages = looks_at(duration, chance.random, partial(told_by, rough, duration, 1), known_unit=1)
+        lags.append(ages[-1] / duration - 1)
+        looks += len(ages)
+        without += len(looks_at(duration, chance.random))
+    assert sum(lags) / len(lags) <= 0.02
+    assert sorted(lags)[int(0.95 * len(lags))] <= 0.05
+    assert looks < 0.34 * without
+
+
+# --- What earlier tasks have taught ---------------------------------------------------------------------------------
+
+
+def past_of(*ends: float) -> Past:
+    """After tasks that were last seen unfinished at these ages."""
+    past = Past()
+    for age in ends:
+        past.note_end(age)
+    return past
+
+
+def test_twenty_ends_teach_at_which_age_hardly_any_task_ends() -> None:
+    """Fewer teach nothing; then it is the shortest, and of a hundred all but the three shortest."""
+    assert past_of(*[60.0] * 19).quiet == 0
+    assert past_of(*[60.0] * 19, 40.0).quiet == 40
+    assert past_of(*range(100)).quiet == 3
+    assert past_of(*[60.0] * 97, 1, 2, 3).quiet == 60
+
+
+def test_ends_are_forgotten_after_a_hundred_others() -> None:
+    """Memory stays flat, and tasks that have become quicker or slower are noticed."""
+    assert past_of(*[20.0] * 100, *[90.0] * 100).quiet == 90
+    assert past_of(*[90.0] * 100, *[20.0] * 4).quiet == 20
+
+
+def test_each_kind_of_task_teaches_for_itself() -> None:
+    """Videos take longer than extractions."""
+    known = KnownTasks.none()
+    motion, video = TaskRef(task_id=1), TaskRef(task_id=2, image_url="https://x.test/a.jpg")
+    known.past(motion).note_end(60)
+    assert known.past(TaskRef(task_id=3)) == past_of(60)
+    assert known.past(video) == Past()
+
+
+def test_waits_are_longer_while_hardly_any_task_ends() -> None:
+    """A quarter of the age instead of a tenth, up to the quiet age, then as ever."""
+    policy = PollPolicy()
+    assert policy.interval(8, 0, quiet=18) == pytest.approx(2)
+    assert policy.interval(16, 0, quiet=18) == pytest.approx(2), "up to there"
+    assert policy.interval(17.9, 0, quiet=18) == pytest.approx(1.79)
+    assert policy.interval(20, 0, quiet=18) == pytest.approx(2)
+    assert PollPolicy(ratio=0, floor=2).interval(8, 0, quiet=18) == 2, "an interval that was asked for stays"
+
+
+def test_many_waits_leave_the_quiet_age_apart() -> None:
+    """They would all look at that very age otherwise."""
+    assert [PollPolicy().interval(16, chance, quiet=20) for chance in (0, 0.5, 1)] == pytest.approx([4, 3, 2])
+
+
+@UNHURRIED
+@given(age=st.floats(0, 10**4), chance=CHANCES, quiet=st.floats(0, 10**4), ratio=st.floats(0, 0.4))
+def test_the_past_costs_a_quarter_of_the_age_at_most(age: float, chance: float, quiet: float, ratio: float) -> None:
+    """By default; never more than 2.5 times the ratio, never beyond the quiet age, and never a look more."""
+    policy = PollPolicy(ratio=ratio)
+    without, wait = policy.interval(age, chance), policy.interval(age, chance, quiet=quiet)
+    assert without <= wait <= policy.ceiling
+    assert wait <= max(without, min(2.5 * ratio * age, quiet - age), policy.floor) * (1 + 1e-12)
 
 
 # --- retry ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
+
+from attrs import define
 
 from klingmotion import MotionSession, Request
 from tests.benchmarks import bodies
@@ -21,36 +24,61 @@ Estimate = Callable[[float, float], float]
 _SHORTEST, _LONGEST = 20.0, 180.0
 
 
+#: Tasks a session has seen end before its later ones are counted.
+_EARLIER = 100
+
+
 def walk(durations: Sequence[float], estimates: Sequence[Estimate] | None = None) -> list[tuple[float, int]]:
-    """Lag and looks of one wait after another at default settings."""
-    return run_virtual(_walk(durations, estimates))
+    """Lag and looks of one wait after another at default settings, each the first of its session."""
+    return run_virtual(_walk(_jobs(durations, estimates), one_session=False))
 
 
-async def _walk(durations: Sequence[float], estimates: Sequence[Estimate] | None) -> list[tuple[float, int]]:
+def walk_on(durations: Sequence[float], estimates: Sequence[Estimate] | None = None) -> list[tuple[float, int]]:
+    """As `walk`, but in one session, which learns on the way."""
+    return run_virtual(_walk(_jobs(durations, estimates), one_session=True))
+
+
+@define
+class Job:
+    """A task of the server's, and what was seen of it."""
+
+    duration: float
+    estimate: Estimate | None
+    born: float = 0.0
+    looks: int = 0
+
+    def answer(self, request: Request) -> tuple[int, object]:
+        """What the server says now."""
+        age = asyncio.get_running_loop().time() - self.born
+        if request.method == "POST":
+            return 200, bodies.kling(final=False)
+        self.looks += 1
+        told = None if self.estimate is None else self.estimate(age, self.duration)
+        return 200, bodies.kling(final=age >= self.duration, eta=told)
+
+
+def _jobs(durations: Sequence[float], estimates: Sequence[Estimate] | None) -> list[Job]:
+    told = [None] * len(durations) if estimates is None else estimates
+    return [Job(duration, estimate) for duration, estimate in zip(durations, told, strict=True)]
+
+
+async def _walk(jobs: Sequence[Job], *, one_session: bool) -> list[tuple[float, int]]:
     found = []
-    for number, duration in enumerate(durations):
-        estimate = None if estimates is None else estimates[number]
-        found.append(await _wait(duration, estimate))
+    transport = FakeTransport(jobs[0].answer, latency=0.0)
+    for group in [jobs] if one_session else [[job] for job in jobs]:
+        async with MotionSession(transport=transport) as session:
+            for job in group:
+                transport.answer = job.answer
+                found.append(await _wait(session, job))
     return found
 
 
-async def _wait(duration: float, estimate: Estimate | None) -> tuple[float, int]:
+async def _wait(session: MotionSession, job: Job) -> tuple[float, int]:
     clock = asyncio.get_running_loop().time
-    born = clock()
-    looks = 0
-
-    def answer(request: Request) -> tuple[int, object]:
-        nonlocal looks
-        if request.method == "POST":
-            return 200, bodies.kling(final=False)
-        looks += 1
-        age = clock() - born
-        return 200, bodies.kling(final=age >= duration, eta=None if estimate is None else estimate(age, duration))
-
-    async with MotionSession(transport=FakeTransport(answer, latency=0.0)) as session:
-        task = await session.submit_motion("https://x.test/a.mp4", "https://x.test/a.jpg")
-        await session.wait_for_task(task)
-    return clock() - born - duration, looks
+    job.born = clock()
+    task = await session.submit_motion("https://x.test/a.mp4", "https://x.test/a.jpg")
+    await session.wait_for_task(task)
+    return clock() - job.born - job.duration, job.looks
 
 
 # --- Estimates ------------------------------------------------------------------------------------------------------
@@ -71,9 +99,21 @@ def _noisy(sigma: float, chance: random.Random) -> Estimate:
     return estimate
 
 
-def _times(factor: float) -> Estimate:
+def _total(factor: float) -> Estimate:
+    """Wrong about the whole duration; the end comes nearer as time passes."""
     return lambda age, duration: max(0.0, factor * duration - age)
 
+
+def _rest(factor: float) -> Estimate:
+    """Wrong about what is left; the end comes nearer faster or slower than time passes."""
+    return lambda age, duration: factor * _left(age, duration)
+
+
+def _always(estimate: Estimate, _: random.Random) -> Estimate:
+    return estimate
+
+
+_FACTORS = {"half": 0.5, "double": 2.0, "four times": 4.0}
 
 #: Estimates that are worth something, by what they are called.
 CREDIBLE: dict[str, Callable[[random.Random], Estimate]] = {
@@ -86,13 +126,17 @@ CREDIBLE: dict[str, Callable[[random.Random], Estimate]] = {
 #: Estimates that lie.
 LYING: dict[str, Callable[[random.Random], Estimate]] = {
     "frozen": lambda _: lambda _age, duration: duration,
-    "half": lambda _: _times(0.5),
-    "double": lambda _: _times(2),
-    "four times": lambda _: _times(4),
+    "growing": lambda _: lambda age, duration: duration + age,
     "zero": lambda _: lambda _age, _duration: 0.0,
+    "years": lambda _: lambda age, _duration: 3e8 - age,
     "in minutes": lambda _: lambda age, duration: _left(age, duration) / 60,
     "noise": lambda chance: lambda _age, _duration: chance.uniform(0, 200),
+    **{f"{name} the duration": partial(_always, _total(factor)) for name, factor in _FACTORS.items()},
+    **{f"{name} of what is left": partial(_always, _rest(factor)) for name, factor in _FACTORS.items()},
 }
+
+#: Each is measured twice.
+FIRST, LATER = "first task of a session", "later tasks"
 
 
 def measure(lab: Lab) -> Rows:
@@ -103,15 +147,28 @@ def measure(lab: Lab) -> Rows:
     for name, make in kinds.items():
         lab.say(f"  schedule in virtual time: {name}")
         chance = random.Random(1)
-        durations = [math.exp(chance.uniform(math.log(_SHORTEST), math.log(_LONGEST))) for _ in range(jobs)]
+        durations = _durations(jobs, chance)
         estimates = None if make is None else [make(chance) for _ in durations]
-        seen = walk(durations, estimates)
-        shares = sorted(lag / duration for (lag, _), duration in zip(seen, durations, strict=True))
-        rows[name] = {
-            "mean": statistics.mean(shares),
-            "p95": shares[int(0.95 * (len(shares) - 1))],
-            "worst": shares[-1],
-            "looks": statistics.mean(looks for _, looks in seen),
-            "most": max(looks for _, looks in seen),
-        }
+        rows[f"{name}, {FIRST}"] = _row(durations, walk(durations, estimates))
+        durations = _durations(_EARLIER, chance) + durations
+        estimates = None if make is None else [make(chance) for _ in durations]
+        rows[f"{name}, {LATER}"] = _row(durations[_EARLIER:], walk_on(durations, estimates)[_EARLIER:])
     return rows
+
+
+def _durations(count: int, chance: random.Random) -> list[float]:
+    """Spread evenly over the logarithm, in any order."""
+    shares = [(number + 0.5) / count for number in range(count)]
+    chance.shuffle(shares)
+    return [_SHORTEST * (_LONGEST / _SHORTEST) ** share for share in shares]
+
+
+def _row(durations: Sequence[float], seen: Sequence[tuple[float, int]]) -> dict[str, float]:
+    shares = sorted(lag / duration for (lag, _), duration in zip(seen, durations, strict=True))
+    return {
+        "mean": statistics.mean(shares),
+        "p95": shares[int(0.95 * (len(shares) - 1))],
+        "worst": shares[-1],
+        "looks": statistics.mean(looks for _, looks in seen),
+        "most": max(looks for _, looks in seen),
+    }

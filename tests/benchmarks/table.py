@@ -124,7 +124,10 @@ def _schedule(figures: Figures) -> str:
         for name, row in figures["schedule"].items()
     ]
     head = ["estimate", "mean lag", "95th percentile", "worst", "looks", "most"]
-    text = "Durations from 20 to 180 s, log-uniform; lag as a share of the duration, without the round trip."
+    text = (
+        "Durations from 20 to 180 s, log-uniform; lag as a share of the duration, without the round trip. The first"
+        " task of a session, and later ones, after a hundred others."
+    )
     return f"### The schedule, with an estimate that is true or lies\n\n{text}\n\n{_table(head, rows)}"
 
 

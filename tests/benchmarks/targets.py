@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from tests.benchmarks.clients import OF_TASK, OURS, SHARED
-from tests.benchmarks.schedule import LYING
+from tests.benchmarks.schedule import FIRST, LATER, LYING
 
 Figures = dict[str, Any]
 
@@ -41,8 +41,13 @@ def _at(*path: str) -> Callable[[Figures], float]:
     return find
 
 
+def _either(kind: str, figure: str) -> Callable[[Figures], float]:
+    """Whichever is worse: the first task of a session, or later ones."""
+    return lambda figures: max(float(figures["schedule"][f"{kind}, {when}"][figure]) for when in (FIRST, LATER))
+
+
 def _worst_lie(figures: Figures) -> float:
-    return max(float(figures["schedule"][name]["worst"]) for name in LYING)
+    return max(_either(name, "worst")(figures) for name in LYING)
 
 
 def _worst_growth(figures: Figures) -> float:
@@ -51,7 +56,7 @@ def _worst_growth(figures: Figures) -> float:
 
 
 _SHARE, _COUNT = "{:.1%}", "{:.1f}"
-_CREDIBLE = "error of 25 %"
+_NONE, _CREDIBLE = "no estimate", "error of 25 %"
 
 TARGETS = [
     Target("CPU per look, 1 wait", 1.05, _at("looks", "1 wait", OURS, "ratio")),
@@ -65,12 +70,15 @@ TARGETS = [
     Target("as above, waiting for the Task of a submit", 3.5, _at("memory", "1,000 waits", OF_TASK, "kib"),
            "{:.1f} KiB"),
     Target("connections of one lonely wait", 1, _at("lonely", OURS, "connections"), "{:.0f}"),
-    Target("mean lag without an estimate, 20 to 180 s", 0.05, _at("schedule", "no estimate", "mean"), _SHARE),
-    Target("worst lag without an estimate", 0.10, _at("schedule", "no estimate", "worst"), _SHARE),
-    Target("looks without an estimate, mean", 20, _at("schedule", "no estimate", "looks"), _COUNT),
-    Target("mean lag with a credible estimate (error of 25 %)", 0.02, _at("schedule", _CREDIBLE, "mean"), _SHARE),
-    Target("95th percentile of that", 0.05, _at("schedule", _CREDIBLE, "p95"), _SHARE),
-    Target("looks with a credible estimate, mean", 8, _at("schedule", _CREDIBLE, "looks"), _COUNT),
+    Target("mean lag without an estimate, 20 to 180 s", 0.05, _either(_NONE, "mean"), _SHARE),
+    Target("worst lag without an estimate", 0.10, _either(_NONE, "worst"), _SHARE),
+    Target(f"looks without an estimate, mean, {LATER}", 20, _at("schedule", f"{_NONE}, {LATER}", "looks"), _COUNT),
+    Target(f"as above, {FIRST}", 20, _at("schedule", f"{_NONE}, {FIRST}", "looks"), _COUNT),
+    Target("mean lag with a credible estimate (error of 25 %)", 0.02, _either(_CREDIBLE, "mean"), _SHARE),
+    Target("95th percentile of that", 0.05, _either(_CREDIBLE, "p95"), _SHARE),
+    Target(f"looks with a credible estimate, mean, {LATER}", 8, _at("schedule", f"{_CREDIBLE}, {LATER}", "looks"),
+           _COUNT),
+    Target(f"as above, {FIRST}", 8, _at("schedule", f"{_CREDIBLE}, {FIRST}", "looks"), _COUNT),
     Target("worst lag with an estimate that lies", 0.30, _worst_lie, _SHARE),
     Target("decode of a finished task, beside json.loads", 1.6, _at("decode", "finished", OURS, "ratio")),
     Target("reading an unfinished look, beside json.loads", 0.35, _at("decode", "unfinished", OURS, "ratio")),

@@ -13,7 +13,7 @@ from tests.benchmarks import picture, table
 from tests.benchmarks.clients import CLIENTS, OURS, PLAIN
 from tests.benchmarks.control import Control
 from tests.benchmarks.lab import Lab
-from tests.benchmarks.schedule import walk
+from tests.benchmarks.schedule import walk, walk_on
 from tests.benchmarks.server import serving
 
 HERE = Path(__file__).parent
@@ -52,6 +52,13 @@ def test_the_schedule_is_walked_in_virtual_time() -> None:
     ((lag, looks),) = walk([60.0])
     assert 0 <= lag <= 6.0
     assert looks > 1
+
+
+def test_a_session_that_goes_on_needs_fewer_looks() -> None:
+    """It has learnt when tasks end; one that begins anew each time has not."""
+    jobs = [60.0] * 21
+    assert walk_on(jobs)[0] == walk(jobs)[0]
+    assert walk_on(jobs)[-1][1] < walk(jobs)[-1][1]
 
 
 def test_figures_become_a_table_and_a_picture() -> None:
