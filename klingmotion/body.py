@@ -20,8 +20,8 @@ PIECE = 256 * 1024
 #: Bytes read at once where a thread has to do it: its visit costs as much as sending half of that.
 _READ_AHEAD = 4 * PIECE
 
-#: Pieces after which other coroutines get their turn: a fast line takes a whole file without making anyone wait.
-_TURN = 8
+#: Seconds after which other coroutines get their turn: a fast line takes a whole file without making the sender wait.
+_TURN = 0.005
 
 #: Seconds without a byte of progress after which a transfer is given up.
 STALL = 60.0
@@ -47,7 +47,7 @@ class Body:
         self._moved_at = 0.0
         self._file: BufferedIOBase | None = None
         self._closed = False
-        self._room = bytearray(min(_READ_AHEAD, source.size))
+        self._room = bytearray()
 
     def watch(self, limit: asyncio.Timeout, deadline: float | None) -> None:
         """Let `limit` end the exchange after `STALL` seconds without a piece, and at `deadline` in any case."""
@@ -65,9 +65,11 @@ class Body:
         """The bytes of the source, in order. A piece is overwritten once the next one is asked for."""
         sent, count = 0, 0
         clock = asyncio.get_running_loop().time
+        turn = clock()
         try:
             file = await asyncio.to_thread(self._open)
-            flags = _reading_at_once(file)
+            flags = _flags_at_once(file)
+            self._room = bytearray(_READ_AHEAD if flags is None else PIECE)
             while sent < self.size:
                 if flags is None or not (count := _read_at_once(file, self._room, sent, flags)):
                     count = await asyncio.to_thread(_read, file, self._room, sent)
@@ -78,11 +80,13 @@ class Body:
                     yield piece
                     sent += len(piece)
                     self._take_back(piece)
-                    if clock() - self._moved_at > _SLACK:
-                        self._expect(STALL)
                     self._on_sent(sent)
-                    if sent % (_TURN * PIECE) == 0:
+                    now = clock()
+                    if now - self._moved_at > _SLACK:
+                        self._expect(STALL)
+                    if now - turn > _TURN:
                         await asyncio.sleep(0)
+                        turn = clock()
             self._expect(DIGESTION)
         except OSError as error:
             self.unreadable = error
@@ -115,19 +119,26 @@ def _read(file: BufferedIOBase, room: bytearray, position: int) -> int:
     return file.readinto(room)
 
 
-def _reading_at_once(file: BufferedIOBase) -> int | None:
-    """With which flags a file can be read without ever waiting for a disk, if it can."""
+def _flags_at_once(file: BufferedIOBase) -> int | None:
+    """With which flags a file is read without ever waiting for a disk, if its system can do that."""
     if in_memory(file):
         return 0
-    return getattr(os, "RWF_NOWAIT", None)
+    flags: int | None = getattr(os, "RWF_NOWAIT", None)
+    if flags is not None:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, flags)
+        except BlockingIOError:  # not just now
+            return flags
+        except OSError:  # never, or this is no file of the system's
+            return None
+    return flags
 
 
 def _read_at_once(file: BufferedIOBase, room: bytearray, position: int, flags: int) -> int:
     """Read a piece if the system has it in memory already: a thread would cost as much as sending it does."""
     try:
-        with memoryview(room)[:PIECE] as piece:
-            return os.preadv(file.fileno(), [piece], position, flags)
-    except OSError:  # it is not in memory, or this is no file of the system's
+        return os.preadv(file.fileno(), [room], position, flags)
+    except OSError:
         return 0
 
 

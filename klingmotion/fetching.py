@@ -173,7 +173,8 @@ class _Transfer:
         self._file.truncate()
 
     def _tell(self) -> None:
-        self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
+        if self._told.listens:
+            self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
 
     def _check(self, download: Download) -> None:
         where, status = bare(self._url), download.status
