@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
 
-from klingmotion.body import PIECE, STALL, Body
+from klingmotion.body import STALL, Body
 from klingmotion.errors import (
     APIConnectionError,
     APIResponseError,
@@ -151,7 +151,7 @@ class AiohttpTransport:
             with self._limits.within(None):
                 async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    yield Download(status=response.status, headers=found, pieces=response.content.iter_chunked(PIECE))
+                    yield Download(status=response.status, headers=found, pieces=response.content.iter_any())
                     return
         except (aiohttp.ClientError, OSError) as error:
             failure = _translated(error, f"the download of {bare(url)}", None)

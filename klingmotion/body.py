@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
-from typing import BinaryIO
+from io import BufferedIOBase
+from typing import cast
 
 from klingmotion.limits import Limit
 from klingmotion.transport import ByteSource
@@ -13,17 +14,17 @@ from klingmotion.transport import ByteSource
 #: Bytes handed to the socket at once. Measured: as cheap as the kernel's own sendfile; half as large costs twice.
 PIECE = 256 * 1024
 
-#: Bytes read at once where a thread has to do it.
+#: Bytes read at once where a thread has to do it: its visit costs as much as sending half of that.
 _READ_AHEAD = 4 * PIECE
+
+#: Seconds after which other coroutines get their turn: a fast line takes a whole file without making the sender wait.
+_TURN = 0.003
 
 #: Seconds without a byte of progress after which a transfer is given up.
 STALL = 60.0
 
 #: Seconds the answer to an upload may take once the last byte has gone out.
 DIGESTION = 180.0
-
-#: Seconds by which a deadline may lag behind progress: to move it with every piece costs a third of the whole upload.
-_SLACK = 1.0
 
 
 class Body:
@@ -37,46 +38,62 @@ class Body:
         self._on_sent = on_sent
         self._limit: Limit | None = None
         self._deadline: float | None = None
-        self._moved_at = 0.0
-        self._file: BinaryIO | None = None
+        self._file: BufferedIOBase | None = None
         self._closed = False
+        self._rooms = [bytearray(PIECE), bytearray(PIECE)]
 
     def watch(self, limit: Limit) -> None:
         """Let `limit` end the exchange after `STALL` seconds without a piece, and when it would anyway."""
         self._limit, self._deadline = limit, limit.ends
-        self._expect(STALL)
+        self._expect(asyncio.get_running_loop().time() + STALL)
 
-    def _expect(self, seconds: float) -> None:
-        now = asyncio.get_running_loop().time()
+    def _expect(self, instant: float) -> None:
         if self._limit is not None:
-            late = now + seconds
-            self._limit.move(late if self._deadline is None else min(late, self._deadline))
-        self._moved_at = now
+            self._limit.move(instant if self._deadline is None else min(instant, self._deadline))
 
     async def pieces(self) -> AsyncGenerator[memoryview, None]:
         """The bytes of the source, in order."""
         sent = 0
         clock = asyncio.get_running_loop().time
+        turn = clock()
         try:
             file = await asyncio.to_thread(self._open)
             while sent < self.size:
-                ahead = _cached(file, sent) or memoryview(await asyncio.to_thread(_read, file, sent))
-                if not ahead:
+                room = self._room()
+                count = _read_at_once(file, room, sent) or await asyncio.to_thread(_read, file, room, sent)
+                if not count:
                     raise OSError(f"it has become shorter than {self.size} bytes")
-                for start in range(0, len(ahead), PIECE):
-                    piece = ahead[start : start + PIECE]
+                for start in range(0, count, PIECE):
+                    piece = memoryview(room)[start : min(start + PIECE, count)]
                     yield piece
                     sent += len(piece)
-                    if clock() - self._moved_at > _SLACK:
-                        self._expect(STALL)
                     self._on_sent(sent)
-            self._expect(DIGESTION)
+                    now = clock()
+                    self._expect(now + STALL)
+                    if now - turn > _TURN:
+                        await asyncio.sleep(0)
+                        turn = clock()
+            self._expect(clock() + DIGESTION)
         except OSError as error:
             self.unreadable = error
             raise
 
-    def _open(self) -> BinaryIO:
-        self._file = self._source.open()
+    def _room(self) -> bytearray:
+        """Where to read to. The same memory again costs a third less than new, so there are two places in turn.
+
+        The last piece is still held by whoever asks for the next one; the one before is too, where it waits to be sent.
+        """
+        self._rooms.reverse()
+        room = self._rooms[0]
+        try:
+            room.append(0)  # refused while there is any view of it
+            room.pop()
+        except BufferError:
+            room = self._rooms[0] = bytearray(len(room))
+        return room
+
+    def _open(self) -> BufferedIOBase:
+        self._file = cast("BufferedIOBase", self._source.open())  # `BinaryIO` does not tell of `readinto`
         if self._closed:  # the request ended while a thread was opening it
             self._file.close()
         return self._file
@@ -88,18 +105,18 @@ class Body:
             self._file.close()
 
 
-def _read(file: BinaryIO, position: int) -> bytes:
+def _read(file: BufferedIOBase, room: bytearray, position: int) -> int:
+    room.extend(bytes(_READ_AHEAD - len(room)))
     file.seek(position)
-    return file.read(_READ_AHEAD)
+    return file.readinto(room)
 
 
-def _cached(file: BinaryIO, position: int) -> memoryview | None:
-    """The next piece if the system has it in memory already: a thread would cost as much as sending it does."""
+def _read_at_once(file: BufferedIOBase, room: bytearray, position: int) -> int:
+    """Read a piece if the system has it in memory already: a thread would cost as much as sending it does."""
     if not hasattr(os, "RWF_NOWAIT"):
-        return None
-    piece = bytearray(PIECE)
+        return 0
     try:
-        count = os.preadv(file.fileno(), [piece], position, os.RWF_NOWAIT)
+        with memoryview(room)[:PIECE] as piece:
+            return os.preadv(file.fileno(), [piece], position, os.RWF_NOWAIT)
     except OSError:  # it is not in memory, or this is no file of the system's
-        return None
-    return memoryview(piece)[:count]
+        return 0

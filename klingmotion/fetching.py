@@ -22,8 +22,8 @@ T = TypeVar("T")
 #: Called with how far a download is.
 OnDownload = Callable[[DownloadProgress], object]
 
-#: Bytes received before they are written.
-_WRITE_BEHIND = 1 << 20
+#: Bytes gathered before a thread writes them: its visit costs as much as receiving half of that.
+_GATHERED = 1 << 20
 
 #: Statuses of a file's host that mean the link is dead.
 _DEAD = (401, 403, 404, 410)
@@ -97,7 +97,8 @@ class _Transfer:
         self._file = file
         self._told = told
         self._received = 0
-        self._waiting: list[bytes] = []
+        self._room = memoryview(b"")
+        self._filled = 0
         self._total: int | None = None
         #: The host's mark of this very version of the file; without one a cut transfer starts again.
         self._validator: str | None = None
@@ -122,16 +123,26 @@ class _Transfer:
     async def _receive(self, download: Download) -> None:
         """Take in all pieces; the disk gets several at a time, for a visit of a thread costs as much as a piece."""
         async for piece in download.pieces:
-            self._waiting.append(piece)
+            await self._gather(piece)
             self._received += len(piece)
             self._tell()
-            if sum(map(len, self._waiting)) >= _WRITE_BEHIND:
+
+    async def _gather(self, piece: bytes) -> None:
+        """Copy a piece to where it is written from: cheaper than to hold on to pieces, whose memory then comes anew."""
+        rest = memoryview(piece)
+        while rest:
+            count = min(len(rest), len(self._room) - self._filled)
+            self._room[self._filled : self._filled + count] = rest[:count]
+            self._filled += count
+            rest = rest[count:]
+            if self._filled == len(self._room):
                 await self._write()
 
     async def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        filled, self._filled = self._filled, 0
         try:
-            await asyncio.to_thread(self._file.writelines, waiting)
+            if filled:
+                await asyncio.to_thread(self._file.write, self._room[:filled])
         except OSError as error:  # the disk's, not the line's: fetching again would not help
             text = f"{self._file.name} cannot be written: {error.strerror or error}"
             raise DownloadError(text, url=self._url, status=DISK) from error
@@ -145,6 +156,7 @@ class _Transfer:
         self._total = total
         self._validator = _validator(download)
         self._received = begins
+        self._room = memoryview(bytearray(max(1, min(_GATHERED, total or _GATHERED))))
         await asyncio.to_thread(self._cut, begins)
         self._tell()
 
@@ -153,7 +165,8 @@ class _Transfer:
         self._file.truncate()
 
     def _tell(self) -> None:
-        self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
+        if self._told.listens:
+            self._told.tell(DownloadProgress(part=self._part, received=self._received, total=self._total))
 
     def _check(self, download: Download) -> None:
         where, status = bare(self._url), download.status

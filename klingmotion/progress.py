@@ -16,6 +16,11 @@ class Teller(Generic[T]):
     def __init__(self, on_progress: Callable[[T], object] | None) -> None:
         self._on_progress = on_progress
 
+    @property
+    def listens(self) -> bool:
+        """Whether anyone is told: to make a value for nobody costs more than all else a piece needs."""
+        return self._on_progress is not None
+
     def tell(self, progress: T) -> None:
         """Tell it, if it still listens."""
         if self._on_progress is None:

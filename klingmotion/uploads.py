@@ -34,7 +34,8 @@ async def upload(
     attempt = 0
 
     def tell(sent: int) -> None:
-        teller.tell(UploadProgress(sent=sent, total=media.source.size, attempt=attempt))
+        if teller.listens:
+            teller.tell(UploadProgress(sent=sent, total=media.source.size, attempt=attempt))
 
     async def once() -> Asset:
         nonlocal attempt

@@ -15,7 +15,7 @@ import sys
 import threading
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -30,7 +30,7 @@ from klingmotion import (
     PollPolicy,
     UploadProgress,
 )
-from klingmotion.body import PIECE
+from klingmotion.body import PIECE, Body
 from klingmotion.emulator import (
     Corrupt,
     CutAt,
@@ -48,9 +48,13 @@ from klingmotion.emulator import (
 )
 from klingmotion.emulator.artefacts import cover_png
 from klingmotion.media import Media
+from klingmotion.transport import BytesSource, FileSource
 from klingmotion.uploads import upload
 from tests.emulator.clips import mp4
 from tests.stage import CLIP, TOKEN, now, staged, submitted
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 KILLS = int(os.environ.get("KLINGMOTION_KILLS", "6"))
 
@@ -153,6 +157,7 @@ class _Watched:
 
     def __init__(self) -> None:
         self.threads: set[int] = set()
+        self.pieces = 0
 
     def open(self) -> BinaryIO:
         self.threads.add(threading.get_ident())
@@ -162,6 +167,11 @@ class _Watched:
             def read(self, size: int | None = -1) -> bytes:
                 watched.threads.add(threading.get_ident())
                 return super().read(size)
+
+            def readinto(self, room: WriteableBuffer) -> int:
+                watched.threads.add(threading.get_ident())
+                watched.pieces += 1
+                return super().readinto(room)
 
         return File(bytes(self.size))
 
@@ -178,8 +188,52 @@ def test_the_disk_is_never_read_on_the_event_loop() -> None:
 
     with ThreadedEmulator(Emulator()) as emulator:
         asyncio.run(main(emulator.url))
-    assert source.threads
+    assert source.pieces
     assert threading.get_ident() not in source.threads
+
+
+def _untold(_: int) -> None:
+    """Nobody listens."""
+
+
+@pytest.mark.parametrize("kind", ["file", "bytes"])
+async def test_a_piece_that_the_transport_still_holds_is_not_overwritten(kind: str, tmp_path: Path) -> None:
+    """U1: event loops that do not copy send from a piece when the next one is read already."""
+    data = random.Random(5).randbytes(10 * PIECE + 5)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    body = Body(FileSource(path, len(data)) if kind == "file" else BytesSource(data), _untold)
+    held = [piece[:] async for piece in body.pieces()]
+    body.close()
+    assert b"".join(held) == data
+
+
+def test_an_upload_that_never_waits_lets_other_coroutines_have_their_turn(tmp_path: Path) -> None:
+    """U1: the line takes every piece at once, and the file is in the system's memory."""
+    path = large_clip(tmp_path / "large.mp4", 60_000_000)
+    whole = hashlib.sha256(path.read_bytes()).digest()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def main() -> bytes:
+        digest = hashlib.sha256()
+        body = Body(FileSource(path, 60_000_000), _untold)
+        pieces = body.pieces()
+        digest.update(await anext(pieces))
+        waiting = asyncio.create_task(others())
+        async for piece in pieces:
+            digest.update(piece)
+        waiting.cancel()
+        body.close()
+        return digest.digest()
+
+    assert asyncio.run(main()) == whole
+    assert turns > 2
 
 
 MEMORY = """
