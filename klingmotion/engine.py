@@ -64,14 +64,15 @@ class Engine:
     def ref(self, task: TaskLike, email: str | None) -> TaskRef:
         """The reference of a task, however it was named."""
         if isinstance(task, Task):
-            ref = attrs.evolve(task.ref, task_id=task.id)
+            ref = task.ref if task.ref.task_id == task.id else attrs.evolve(task.ref, task_id=task.id)
         elif isinstance(task, TaskRef):
             ref = task
         elif isinstance(task, str):
             ref = TaskRef.parse(task)
         else:
             ref = TaskRef(task_id=checked_task_id(task))
-        return attrs.evolve(ref, email=checked_email(email) or ref.email or self._email)
+        account = checked_email(email) or ref.email or self._email
+        return ref if ref.email == account else attrs.evolve(ref, email=account)
 
     async def target(self, task: TaskLike, email: str | None, deadline: float | None) -> Task | TaskRef:
         """What to wait for: a task, or a reference with an id, found first if it has none."""
@@ -82,7 +83,9 @@ class Engine:
                     "this task reference names no task: it has neither id nor reply ref nor resource URL"
                 )
             return await self.submitter.resolve(ref, deadline=deadline)
-        return attrs.evolve(task, ref=ref) if isinstance(task, Task) else ref
+        if not isinstance(task, Task):
+            return ref
+        return task if task.ref == ref else attrs.evolve(task, ref=ref)
 
     # --- Ways -------------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ T = TypeVar("T")
 #: Called with how far a download is.
 OnDownload = Callable[[DownloadProgress], object]
 
-#: Bytes gathered before a thread writes them: its visit costs as much as receiving half of that.
-_GATHERED = 1 << 20
+#: Bytes received before they are written. Measured: to hold more makes the system take memory back and give it anew.
+_WRITE_BEHIND = 1 << 19
 
 #: Statuses of a file's host that mean the link is dead.
 _DEAD = (401, 403, 404, 410)
@@ -97,8 +97,8 @@ class _Transfer:
         self._file = file
         self._told = told
         self._received = 0
-        self._room = memoryview(b"")
-        self._filled = 0
+        self._waiting: list[bytes] = []
+        self._held = 0
         self._total: int | None = None
         #: The host's mark of this very version of the file; without one a cut transfer starts again.
         self._validator: str | None = None
@@ -123,26 +123,18 @@ class _Transfer:
     async def _receive(self, download: Download) -> None:
         """Take in all pieces; the disk gets several at a time, for a visit of a thread costs as much as a piece."""
         async for piece in download.pieces:
-            await self._gather(piece)
+            self._waiting.append(piece)
+            self._held += len(piece)
             self._received += len(piece)
             self._tell()
-
-    async def _gather(self, piece: bytes) -> None:
-        """Copy a piece to where it is written from: cheaper than to hold on to pieces, whose memory then comes anew."""
-        rest = memoryview(piece)
-        while rest:
-            count = min(len(rest), len(self._room) - self._filled)
-            self._room[self._filled : self._filled + count] = rest[:count]
-            self._filled += count
-            rest = rest[count:]
-            if self._filled == len(self._room):
+            if self._held >= _WRITE_BEHIND:
                 await self._write()
 
     async def _write(self) -> None:
-        filled, self._filled = self._filled, 0
+        waiting, self._waiting, self._held = self._waiting, [], 0
         try:
-            if filled:
-                await asyncio.to_thread(self._file.write, self._room[:filled])
+            if waiting:
+                await asyncio.to_thread(self._file.writelines, waiting)
         except OSError as error:  # the disk's, not the line's: fetching again would not help
             text = f"{self._file.name} cannot be written: {error.strerror or error}"
             raise DownloadError(text, url=self._url, status=DISK) from error
@@ -156,7 +148,6 @@ class _Transfer:
         self._total = total
         self._validator = _validator(download)
         self._received = begins
-        self._room = memoryview(bytearray(max(1, min(_GATHERED, total or _GATHERED))))
         await asyncio.to_thread(self._cut, begins)
         self._tell()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 from attrs import field, frozen
@@ -145,8 +146,12 @@ def _checked_reply_ref(value: str) -> str:
     return value
 
 
-def _account(email: str | None) -> dict[str, str]:
-    return {} if email is None else {"email": email}
+#: No parameters: one for all requests, for every sleeping wait holds one.
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def _account(email: str | None) -> Mapping[str, str]:
+    return _NONE if email is None else {"email": email}
 
 
 # --- Endpoints ------------------------------------------------------------------------------------------------------
@@ -237,7 +242,7 @@ def delete_task(task_id: int, *, email: str | None = None) -> Request:
 def list_motions(*, mine: bool, page: int | None, page_size: int, email: str | None = None) -> Request:
     """GET /videos/motions (section 2.3). Only the user's own motions come in pages, and not in every dialect."""
     _checked_page_size(page_size)
-    query = _account(email)
+    query = {**_account(email)}
     if mine:
         query["mine"] = "true"
     if mine and page is not None:
@@ -258,7 +263,7 @@ def list_tasks(
     if content_type is not None:
         query["contentType"] = _checked_content_type(content_type)
     return Request(
-        endpoint=Endpoint.LIST_TASKS, method="GET", path="/tasks", query=_account(email) | query, email=email
+        endpoint=Endpoint.LIST_TASKS, method="GET", path="/tasks", query={**_account(email), **query}, email=email
     )
 
 
@@ -287,7 +292,7 @@ def list_uploaded(
     email: str | None = None,
 ) -> Request:
     """GET /assets/uploaded/ (section 2.7). What the API does by itself is not said, so that earlier servers follow."""
-    query = _account(email) | {"pageNum": str(page), "pageSize": str(_checked_page_size(page_size))}
+    query = {**_account(email), "pageNum": str(page), "pageSize": str(_checked_page_size(page_size))}
     if content_type is not None:
         query["contentType"] = _checked_content_type(content_type)
     if name is not None:
@@ -303,7 +308,7 @@ def delete_uploaded(asset_ids: Sequence[int], *, email: str | None) -> Request:
         raise InvalidRequestError("email is required to delete uploaded assets: pass email= or set $USEAPI_EMAIL")
     if not 1 <= len(asset_ids) <= MAX_DELETED:
         raise InvalidRequestError(f"1 to {MAX_DELETED} assets are deleted at once, got {len(asset_ids)}")
-    query = _account(email) | {"id": ",".join(map(str, asset_ids))}
+    query = {**_account(email), "id": ",".join(map(str, asset_ids))}
     return Request(
         endpoint=Endpoint.DELETE_UPLOADED, method="DELETE", path="/assets/uploaded/", query=query, email=email
     )
@@ -311,7 +316,7 @@ def delete_uploaded(asset_ids: Sequence[int], *, email: str | None) -> Request:
 
 def download_works(work_ids: Sequence[int], *, file_type: str, email: str | None = None) -> Request:
     """GET /assets/download (section 2.8): a file for one work, a ZIP for several."""
-    query = _account(email) | {"workIds": ",".join(map(str, work_ids)), "fileTypes": file_type}
+    query = {**_account(email), "workIds": ",".join(map(str, work_ids)), "fileTypes": file_type}
     return Request(endpoint=Endpoint.DOWNLOAD_WORKS, method="GET", path="/assets/download", query=query, email=email)
 
 

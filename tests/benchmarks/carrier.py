@@ -1,4 +1,4 @@
-"""One transfer in a process of its own: `python -m tests.benchmarks.carrier WORK URL CLIP SIZE`, answered in JSON."""
+"""One transfer in a process of its own: `python -m tests.benchmarks.carrier WORK URL FILE SIZE`, answered in JSON."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from klingmotion import MotionSession, PollPolicy, Task
 from tests.benchmarks.control import Control
 
@@ -34,6 +36,7 @@ class Driver:
         await self._session.close()
 
 
+@cache
 def _every(interval: float | None) -> PollPolicy | None:
     if interval is None:
         return None
