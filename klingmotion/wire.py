@@ -9,9 +9,11 @@ import attrs
 
 from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
-from klingmotion.converter import kind_of, structure, unstructure, wire_name
+from klingmotion.converter import structure, unstructure
 from klingmotion.errors import APIResponseError
+from klingmotion.fields import fields_of, wire_name
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
+from klingmotion.primitives import kind_of
 from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.

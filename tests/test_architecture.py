@@ -17,6 +17,8 @@ RUNGS = (
     {"refs"},
     {"models"},
     {"accounts", "assets", "videos", "forms"},
+    {"primitives", "fields"},
+    {"readers"},
     {"converter"},
     {"wire"},
     {"requests", "responses"},

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 
 from klingmotion import Response, Task, TaskRef, replies, requests
-from klingmotion.converter import wire_name
+from klingmotion.fields import wire_name
 from klingmotion.glance import glance
 from tests.benchmarks import bodies
 from tests.benchmarks.clients import OURS

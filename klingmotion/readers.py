@@ -1,0 +1,195 @@
+"""Readers made for one class each: source text, compiled at first use, that fills the class from good JSON.
+
+They exist for speed alone, and `tests/benchmarks` measures them. A reader knows good answers only: where it is not sure
+it raises one of `DOUBTS`, and the careful way of `converter` decides, and says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache, partial
+from operator import itemgetter
+from typing import Any
+
+import attrs
+
+from klingmotion.fields import EXTRA, Field, Kind, fields_of
+from klingmotion.primitives import WrongTypeError, identifier, moment, number, seconds
+
+Read = Callable[..., Any]
+Names = tuple[str, ...]
+
+DOUBTS = (TypeError, OverflowError)
+
+_CHECK = "if type({x}) is not %s and {x} is not None: raise Doubt"
+_ARRAY = "if type({x}) is list: {x} = %s\n elif {x} is None: {x} = ()\n else: raise Doubt"
+
+#: What is asked of a value, and what becomes of it.
+_STEPS = {
+    Kind.ANYTHING: "",
+    Kind.TEXT: _CHECK % "str",
+    Kind.FLAG: _CHECK % "bool",
+    Kind.WHOLE: _CHECK % "int",
+    Kind.NUMBER: "if type({x}) is not int and {x} is not None: number({x})",
+    Kind.ID: "if type({x}) is not int and {x} is not None: {x} = identifier({x})",
+    # Up to the year 2109 a float of seconds is exact to the microsecond, and the faster way.
+    Kind.TIME: (
+        "if type({x}) is int and 0 <= {x} < 1 << 42: {x} = at({x} / 1000, UTC)\n"
+        " elif {x} is not None: {x} = moment({x})"
+    ),
+    Kind.DURATION: "if type({x}) is int: {x} = {x} / 1000\n elif {x} is not None: {x} = seconds({x})",
+    Kind.MAPPING: "if {x} is None: {x} = {{}}\n elif type({x}) is not dict: raise Doubt",
+    Kind.VALUE: "if {x} is not None: {x} = read_{x}({x})",
+    Kind.VALUES: _ARRAY % "tuple([read_{x}(item) for item in {x}]) if {x} else ()",
+    Kind.IDS: _ARRAY % "tuple([identifier(item) for item in {x}])",
+    Kind.ITEMS: _ARRAY % "tuple({x})",
+}
+
+_GLOBALS: dict[str, Any] = {
+    "Doubt": WrongTypeError,
+    "number": number,
+    "identifier": identifier,
+    "moment": moment,
+    "seconds": seconds,
+    "at": datetime.fromtimestamp,
+    "UTC": UTC,
+}
+
+
+@attrs.frozen(eq=False)
+class Level:
+    """An object that fields are read from."""
+
+    #: What the reader's source calls it.
+    name: str
+    fields: tuple[Field, ...]
+    #: What else is known to stand there, and is not read.
+    beside: Names = ()
+    #: Whether what is not known is kept, or a reason for doubt.
+    keeps_unknown: bool = False
+    #: Names of fields that are a reason for doubt if they are null.
+    told: Names = ()
+
+    def known(self) -> Names:
+        return (*(field.wire for field in self.fields), *self.beside)
+
+    def taking(self, wires: Names) -> Iterator[str]:
+        """Lines that take apart an object which holds these names and no others; `other` reads one that does not."""
+        variables = {field.wire: f"{field.name}_" for field in self.fields}
+        yield f"if len({self.name}) != {len(wires)}: return other(*values)"
+        yield f"try: {''.join(variables.get(wire, '_') + ', ' for wire in wires)}= take_{self.name}({self.name})"
+        yield "except KeyError: return other(*values)"
+
+    def filling(self, wires: Names) -> Iterator[str]:
+        """Lines that look at each part and store it."""
+        for field in self.fields:
+            if field.wire not in wires:
+                yield f"made.{field.name} = {field.missing()!r}"
+                continue
+            if field.required or field.name in self.told:
+                yield f"if {field.name}_ is None: raise Doubt"
+            elif field.missing() is False or field.missing() == 0:
+                yield f"if {field.name}_ is None: {field.name}_ = {field.missing()!r}"
+            yield _STEPS[field.kind].format(x=f"{field.name}_")
+            yield f"made.{field.name} = {field.name}_"
+
+
+@cache
+def level_of(cls: type) -> Level:
+    """The object a class is read from, where there is just one."""
+    return Level("value", tuple(field for field in fields_of(cls) if field.name != "extra"), keeps_unknown=True)
+
+
+class Reader:
+    """Reads objects as values of a class. `read` raises one of `DOUBTS` where it is not sure.
+
+    It is made when it is first called, for objects that hold the same names as the first.
+    """
+
+    __slots__ = ("read",)
+
+    def __init__(self, cls: type, *levels: Level) -> None:
+        self.read: Read = _later(cls, levels or (level_of(cls),), partial(setattr, self, "read"))
+
+
+def _later(cls: type, levels: tuple[Level, ...], put: Callable[[Read], None]) -> Read:
+    """A reader that makes the real one after what it is called with first, and puts it in its own place."""
+
+    def read(*values: Any) -> Any:
+        if {type(value) for value in values} != {dict}:
+            raise WrongTypeError
+        usual = tuple(
+            tuple(name for name in level.known() if name in value) for level, value in zip(levels, values, strict=True)
+        )
+        if not all(usual):
+            return _other(cls, levels)(*values)
+        made = _made(cls, levels, usual)
+        put(made)
+        return made(*values)
+
+    return read
+
+
+@cache
+def _other(cls: type, levels: tuple[Level, ...]) -> Read:
+    """A reader of objects with any names: what they lack is null."""
+    nothing = [dict.fromkeys(level.known()) for level in levels]
+    made: Read | None = None
+
+    def read(*values: Any) -> Any:
+        nonlocal made
+        whole, extra = [], {}
+        for level, null, value in zip(levels, nothing, values, strict=True):
+            whole.append(found := null | value)
+            if len(found) != len(null):
+                if EXTRA in value or not level.keeps_unknown:
+                    raise WrongTypeError
+                extra = {name: found.pop(name) for name in value.keys() - null.keys()}
+        if made is None:
+            made = _made(cls, levels, tuple(level.known() for level in levels))
+        filled = made(*whole)
+        if extra:
+            object.__setattr__(filled, "extra", extra)
+        return filled
+
+    return read
+
+
+@cache
+def writable(cls: type) -> type:
+    """A class of the same layout whose instances can be filled, and then be made instances of `cls`.
+
+    Filling a frozen instance takes a call for each attribute: most of what its construction costs.
+    """
+    own = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    return type(f"Writable{cls.__name__}", (cls,), {"__slots__": (), **own})
+
+
+@cache
+def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Read:
+    values = ", ".join(level.name for level in levels)
+    names = {**_GLOBALS, "cls": cls, "make": writable(cls), "other": _other(cls, levels)}
+    lines, filling = [f"def read({values}):"], []
+    for level, wires in zip(levels, usual, strict=True):
+        names[f"take_{level.name}"] = _getter(wires)
+        lines += [line.replace("*values", values) for line in level.taking(wires)]
+        filling += level.filling(wires)
+        for field in level.fields:
+            if field.kind in (Kind.VALUE, Kind.VALUES):
+                place = f"read_{field.name}_"
+                names[place] = _later(field.of, (level_of(field.of),), partial(names.__setitem__, place))
+    for attribute in attrs.fields(cls):
+        if attribute.name not in {field.name for field in fields_of(cls)}:
+            names["unread"] = attribute.default.factory()
+            filling.append(f"made.{attribute.name} = unread")
+    lines += ["made = make()", "made.extra = {}", *filter(None, filling), "made.__class__ = cls", "return made"]
+    exec("\n ".join(lines), names)  # noqa: S102  # names of ours alone
+    made: Read = names["read"]
+    return made
+
+
+def _getter(names: Names) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda value: (value[names[0]],)
