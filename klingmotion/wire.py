@@ -11,9 +11,10 @@ from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import structure, unstructure
 from klingmotion.errors import APIResponseError
-from klingmotion.fields import fields_of, wire_name
+from klingmotion.fields import wire_name
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
 from klingmotion.primitives import kind_of
+from klingmotion.readers import DOUBTS, Level, Reader, level_of
 from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.
@@ -28,6 +29,18 @@ _STATUS = ("status", "status_name", "status_final")
 
 #: Every field of a task reply that has a place in `Task`.
 _KNOWN = frozenset(wire_name(Task, field.name) for field in attrs.fields(Task))
+
+#: A reply where each of its two levels holds what it should: all of the status on top, and nothing in a strange place.
+_BOTH_LEVELS = Reader(
+    Task,
+    Level("task", tuple(field for field in level_of(Task).fields if field.wire in TASK_OBJECT), beside=_STATUS),
+    Level(
+        "reply",
+        tuple(field for field in level_of(Task).fields if field.wire not in TASK_OBJECT),
+        beside=("task",),
+        told=("status", "status_name", "is_final"),
+    ),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +90,21 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     Raises:
         APIResponseError: A type is wrong, or neither the reply nor `ref` has an id, or they have different ones.
     """
+    try:
+        read: Task = _BOTH_LEVELS.read(reply["task"], reply)  # type: ignore[index,call-overload]  # no object is a doubt
+    except (KeyError, *DOUBTS):
+        read = _flat_task(reply, ref, path)
+    if ref.task_id not in (None, read.id):
+        raise APIResponseError(
+            f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
+        )
+    known = ref.of_task(read.id, ref.resource_url or next(iter(input_urls(read.info)), None))
+    object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
+    return read
+
+
+def _flat_task(reply: Json, ref: TaskRef, path: str) -> Task:
+    """Read a task reply that may hold anything anywhere."""
     whole = _object(reply, path)
     flat = _flatten(whole, path)
     if flat.get("id") is None:
@@ -88,18 +116,11 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     if flat.get("status_final") is None and flat.get("status_name") in ("succeed", "failed"):
         flat["status_final"] = True
     try:
-        read = structure(flat, Task, path)
+        return structure(flat, Task, path)
     except APIResponseError as error:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
         where = ".".join(step for step in (path, _place(whole, first.split("[")[0]), first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
-    if ref.task_id not in (None, read.id):
-        raise APIResponseError(
-            f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
-        )
-    known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or next(iter(input_urls(read.info)), None))
-    object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
-    return read
 
 
 def input_urls(info: TaskInfo | None) -> tuple[str, ...]:
