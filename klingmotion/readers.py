@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache, partial
-from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -22,28 +21,26 @@ Names = tuple[str, ...]
 
 DOUBTS = (TypeError, OverflowError)
 
-_CHECK = "if type({x}) is not %s and {x} is not None: raise Doubt"
-_ARRAY = "if type({x}) is list: {x} = %s\n elif {x} is None: {x} = ()\n else: raise Doubt"
+_ARRAY = "if type(x) is list: x = %s\nelif x is None: x = ()\nelse: raise Doubt"
 
-#: What is asked of a value, and what becomes of it.
+#: What is asked of a value `x`, and what becomes of it.
 _STEPS = {
     Kind.ANYTHING: "",
-    Kind.TEXT: _CHECK % "str",
-    Kind.FLAG: _CHECK % "bool",
-    Kind.WHOLE: _CHECK % "int",
-    Kind.NUMBER: "if type({x}) is not int and {x} is not None: number({x})",
-    Kind.ID: "if type({x}) is not int and {x} is not None: {x} = identifier({x})",
+    Kind.TEXT: "if type(x) is not str and x is not None: raise Doubt",
+    Kind.FLAG: "if type(x) is not bool:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.WHOLE: "if type(x) is not int:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.NUMBER: "if type(x) is not int and x is not None: number(x)",
+    Kind.ID: "if type(x) is not int and x is not None: x = identifier(x)",
     # Up to the year 2109 a float of seconds is exact to the microsecond, and the faster way.
     Kind.TIME: (
-        "if type({x}) is int and 0 <= {x} < 1 << 42: {x} = at({x} / 1000, UTC)\n"
-        " elif {x} is not None: {x} = moment({x})"
+        "if type(x) is int and 0 <= x < 1 << 42: x = at(x / 1000, UTC)\nelif x is not None: x = moment(x)"
     ),
-    Kind.DURATION: "if type({x}) is int: {x} = {x} / 1000\n elif {x} is not None: {x} = seconds({x})",
-    Kind.MAPPING: "if {x} is None: {x} = {{}}\n elif type({x}) is not dict: raise Doubt",
-    Kind.VALUE: "if {x} is not None: {x} = read_{x}({x})",
-    Kind.VALUES: _ARRAY % "tuple([read_{x}(item) for item in {x}]) if {x} else ()",
-    Kind.IDS: _ARRAY % "tuple([identifier(item) for item in {x}])",
-    Kind.ITEMS: _ARRAY % "tuple({x})",
+    Kind.DURATION: "if type(x) is int: x = x / 1000\nelif x is not None: x = seconds(x)",
+    Kind.MAPPING: "if type(x) is not dict:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.VALUE: "if x is not None: x = {read}(x)",
+    Kind.VALUES: _ARRAY % "tuple([{read}(item) for item in x]) if x else ()",
+    Kind.IDS: _ARRAY % "tuple([identifier(item) for item in x])",
+    Kind.ITEMS: _ARRAY % "tuple(x)",
 }
 
 _GLOBALS: dict[str, Any] = {
@@ -74,25 +71,18 @@ class Level:
     def known(self) -> Names:
         return (*(field.wire for field in self.fields), *self.beside)
 
-    def taking(self, wires: Names) -> Iterator[str]:
-        """Lines that take apart an object which holds these names and no others; `other` reads one that does not."""
-        variables = {field.wire: f"{field.name}_" for field in self.fields}
-        yield f"if len({self.name}) != {len(wires)}: return other(*values)"
-        yield f"try: {''.join(variables.get(wire, '_') + ', ' for wire in wires)}= take_{self.name}({self.name})"
-        yield "except KeyError: return other(*values)"
-
-    def filling(self, wires: Names) -> Iterator[str]:
-        """Lines that look at each part and store it."""
+    def lines(self, wires: Names) -> Iterator[str]:
+        """Source that reads an object which holds these names; that it holds no others, its length tells."""
         for field in self.fields:
-            if field.wire not in wires:
+            if field.wire in wires:
+                yield f"x = {self.name}[{field.wire!r}]"
+                if field.required or field.name in self.told:
+                    yield "if x is None: raise Doubt"
+                yield _STEPS[field.kind].format(read=f"read_{field.name}", missing=repr(field.missing()))
+                yield f"made.{field.name} = x"
+            else:
                 yield f"made.{field.name} = {field.missing()!r}"
-                continue
-            if field.required or field.name in self.told:
-                yield f"if {field.name}_ is None: raise Doubt"
-            elif field.missing() is False or field.missing() == 0:
-                yield f"if {field.name}_ is None: {field.name}_ = {field.missing()!r}"
-            yield _STEPS[field.kind].format(x=f"{field.name}_")
-            yield f"made.{field.name} = {field.name}_"
+        yield from (f"{self.name}[{name!r}]" for name in self.beside if name in wires)
 
 
 @cache
@@ -168,28 +158,23 @@ def writable(cls: type) -> type:
 
 @cache
 def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Read:
+    """A reader of objects that hold the usual names; it leaves all others to `_other`."""
     values = ", ".join(level.name for level in levels)
     names = {**_GLOBALS, "cls": cls, "make": writable(cls), "other": _other(cls, levels)}
-    lines, filling = [f"def read({values}):"], []
+    sizes = " or ".join(f"len({level.name}) != {len(wires)}" for level, wires in zip(levels, usual, strict=True))
+    lines = ["made = make()", "made.extra = {}"]
     for level, wires in zip(levels, usual, strict=True):
-        names[f"take_{level.name}"] = _getter(wires)
-        lines += [line.replace("*values", values) for line in level.taking(wires)]
-        filling += level.filling(wires)
+        lines += level.lines(wires)
         for field in level.fields:
             if field.kind in (Kind.VALUE, Kind.VALUES):
-                place = f"read_{field.name}_"
+                place = f"read_{field.name}"
                 names[place] = _later(field.of, (level_of(field.of),), partial(names.__setitem__, place))
     for attribute in attrs.fields(cls):
         if attribute.name not in {field.name for field in fields_of(cls)}:
             names["unread"] = attribute.default.factory()
-            filling.append(f"made.{attribute.name} = unread")
-    lines += ["made = make()", "made.extra = {}", *filter(None, filling), "made.__class__ = cls", "return made"]
-    exec("\n ".join(lines), names)  # noqa: S102  # names of ours alone
+            lines.append(f"made.{attribute.name} = unread")
+    body = "\n".join([*lines, "made.__class__ = cls", "return made"]).replace("\n", "\n  ")
+    source = f"def read({values}):\n if {sizes}: return other({values})\n try:\n  {body}\n except KeyError: return other({values})"
+    exec(source, names)  # noqa: S102  # names of ours alone
     made: Read = names["read"]
     return made
-
-
-def _getter(names: Names) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda value: (value[names[0]],)
