@@ -84,10 +84,9 @@ def _values(converter: Converter, member: Any) -> Hook:
 def _structure_factory(cls: Any, converter: Converter) -> Hook:
     """What reads a class: a reader that is quick, and where that has its doubts, one that is careful."""
     reader = Reader(cls)
-    careful = lru_cache(maxsize=1)(partial(_careful, cls, converter))
+    careful = lru_cache(maxsize=1)(partial(careful_hook, cls, converter))
 
     def structure(value: Any, kind: Any) -> Any:
-        strict(dict, "an object", value)
         try:
             return reader.read(value)
         except DOUBTS:
@@ -96,7 +95,7 @@ def _structure_factory(cls: Any, converter: Converter) -> Hook:
     return structure
 
 
-def _careful(cls: Any, converter: Converter) -> Hook:
+def careful_hook(cls: Any, converter: Converter) -> Hook:
     """What reads a class and knows where it is: it tells what is wrong."""
     overrides = {
         field.name: override(rename=field.wire, struct_hook=_field_hook(converter, field)) for field in fields_of(cls)
@@ -107,6 +106,7 @@ def _careful(cls: Any, converter: Converter) -> Hook:
     fill = make_dict_structure_fn(cls, converter, **overrides)  # type: ignore[arg-type]  # cattrs mixes options and names
 
     def structure(value: Any, kind: Any) -> Any:
+        strict(dict, "an object", value)
         if value.keys() <= known:
             return fill(value, kind)
         return fill({**value, EXTRA: {key: value[key] for key in value.keys() - known}}, kind)
@@ -134,28 +134,28 @@ def _unstructure_factory(cls: Any, converter: Converter) -> Callable[[Any], dict
     return unstructure
 
 
-def _make_converter() -> Converter:
+def make_converter(structure_factory: Callable[[Any, Converter], Hook]) -> Converter:
     converter = Converter(omit_if_default=False)
-    converter.register_structure_hook_factory(attrs.has, _structure_factory)
+    converter.register_structure_hook_factory(attrs.has, structure_factory)
     converter.register_unstructure_hook_factory(attrs.has, _unstructure_factory)
     converter.register_unstructure_hook(datetime, milliseconds)
     return converter
 
 
-_converter = _make_converter()
+_converter = make_converter(_structure_factory)
 
 
 # --- Reading --------------------------------------------------------------------------------------------------------
 
 
-def structure(value: Json, cls: type[T], path: str = "$") -> T:
+def structure(value: Json, cls: type[T], path: str = "$", *, converter: Converter = _converter) -> T:
     """Read a JSON value as `cls`.
 
     Raises:
         APIResponseError: A type is wrong; `path` says where.
     """
     try:
-        return _converter.structure(value, cls)
+        return converter.structure(value, cls)
     except (ClassValidationError, IterableValidationError, WrongTypeError) as error:
         where, what = _first_trouble(error, path)
     except RecursionError:

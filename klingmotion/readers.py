@@ -33,13 +33,12 @@ _STEPS = {
     Kind.NUMBER: "if type(x) is not int and x is not None: number(x)",
     Kind.ID: "if type(x) is not int and x is not None: x = identifier(x)",
     # Up to the year 2109 a float of seconds is exact to the microsecond, and the faster way.
-    Kind.TIME: (
-        "if type(x) is int and 0 <= x < 1 << 42: x = at(x / 1000, UTC)\nelif x is not None: x = moment(x)"
-    ),
+    Kind.TIME: ("if type(x) is int and 0 <= x < 1 << 42: x = at(x / 1000, UTC)\nelif x is not None: x = moment(x)"),
     Kind.DURATION: "if type(x) is int: x = x / 1000\nelif x is not None: x = seconds(x)",
     Kind.MAPPING: "if type(x) is not dict:\n if x is None: x = {missing}\n else: raise Doubt",
     Kind.VALUE: "if x is not None: x = {read}(x)",
-    Kind.VALUES: _ARRAY % "tuple([{read}(item) for item in x]) if x else ()",
+    # One is what there mostly is, of inputs and of works, and a comprehension is a call in Python 3.11.
+    Kind.VALUES: _ARRAY % "({read}(x[0]),) if len(x) == 1 else tuple([{read}(item) for item in x]) if x else ()",
     Kind.IDS: _ARRAY % "tuple([identifier(item) for item in x])",
     Kind.ITEMS: _ARRAY % "tuple(x)",
 }
@@ -164,8 +163,10 @@ def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Rea
         if attribute.name not in {field.name for field in fields_of(cls)}:
             names["unread"] = attribute.default.factory()
             lines.append(f"made.{attribute.name} = unread")
-    body = "\n".join([*lines, "made.__class__ = cls", "return made"]).replace("\n", "\n  ")
-    source = f"def read({values}):\n if {sizes}: return other({values})\n try:\n  {body}\n except KeyError: return other({values})"
+    lines += ["made.__class__ = cls", "return made"]
+    doubt = f"return other({values})"
+    body = "\n".join(lines).replace("\n", "\n  ")
+    source = f"def read({values}):\n if {sizes}: {doubt}\n try:\n  {body}\n except KeyError: {doubt}"
     exec(source, names)  # noqa: S102  # names of ours alone
     made: Read = names["read"]
     return made

@@ -31,6 +31,7 @@ _STATUS = ("status", "status_name", "status_final")
 #: Every field of a task reply that has a place in `Task`.
 _KNOWN = frozenset(wire_name(Task, field.name) for field in attrs.fields(Task))
 
+
 @cache
 def _levels() -> tuple[Level, Level]:
     fields = [field for field in fields_of(Task) if field.name != "extra"]
