@@ -1232,7 +1232,7 @@ def test_the_quick_way_and_the_careful_way_agree(kind: type, data: st.DataObject
     for place in data.draw(st.lists(st.sampled_from(list(parts(document))), max_size=3)):
         with contextlib.suppress(TypeError, IndexError, KeyError, AttributeError):  # an earlier change took it away
             owner, last = reach(document, place.rpartition(".")[0]), place.rpartition(".")[2]
-            owner[int(last) if last.isdigit() else last] = data.draw(ODD_VALUES)
+            owner[int(last) if last.isdigit() else last] = copy.deepcopy(data.draw(ODD_VALUES))
             if isinstance(owner, dict) and data.draw(st.booleans()):
                 owner[data.draw(st.sampled_from(["", "brandNew", "extra", "ref", EXTRA]))] = owner.pop(last)
     quick = what_comes_of(lambda: structure(document, kind))
@@ -1253,7 +1253,7 @@ def test_a_reply_read_in_one_go_is_read_as_when_it_is_flattened_first(data: st.D
         if data.draw(st.booleans()):
             level.pop(name, None)
         else:
-            level[name] = data.draw(ODD_VALUES)
+            level[name] = copy.deepcopy(data.draw(ODD_VALUES))
     ref = TaskRef(email="performer@example.com")
     flat = what_comes_of(lambda: wire._flat_task(document, ref, "$"))
     one_go = what_comes_of(lambda: wire.task(document, ref))
