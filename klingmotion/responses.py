@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 from attrs import field, frozen
@@ -33,7 +34,14 @@ def parse(body: bytes) -> Json:
         ValueError: It is none; NaN and Infinity are not JSON either.
         RecursionError: It is nested too deeply.
     """
-    value: Json = _DECODER.decode(body.decode("utf-8-sig"))
+    text = body.removeprefix(BOM_UTF8).decode()
+    value: Json
+    if text[:1] not in ("{", "["):
+        value = _DECODER.decode(text)
+        return value
+    value, end = _DECODER.raw_decode(text)  # looks for no space around the value, as nearly none has any
+    if end != len(text) and text[end:].strip(" \t\n\r"):
+        raise ValueError("more follows the JSON")
     return value
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 import attrs
 
 from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
-from klingmotion.converter import kind_of, structure, unstructure, wire_name
+from klingmotion.converter import structure, unstructure
 from klingmotion.errors import APIResponseError
+from klingmotion.fields import fields_of, wire_name
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
+from klingmotion.primitives import kind_of
+from klingmotion.readers import DOUBTS, Level, Reader
 from klingmotion.refs import TaskRef
 
 #: Fields of a task reply that live inside its `task` object; all others live at the top level.
@@ -26,6 +30,19 @@ _STATUS = ("status", "status_name", "status_final")
 
 #: Every field of a task reply that has a place in `Task`.
 _KNOWN = frozenset(wire_name(Task, field.name) for field in attrs.fields(Task))
+
+
+@cache
+def _levels() -> tuple[Level, Level]:
+    fields = [field for field in fields_of(Task) if field.name != "extra"]
+    inside = tuple(field for field in fields if field.wire in TASK_OBJECT)
+    on_top = tuple(field for field in fields if field.wire not in TASK_OBJECT)
+    told = ("status", "status_name", "is_final")
+    return Level("task", inside, beside=_STATUS), Level("reply", on_top, beside=("task",), told=told)
+
+
+#: For a reply with all of the status on top and nothing in a strange place: it is read in one go.
+_BOTH_LEVELS = Reader(Task, _levels)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +92,21 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     Raises:
         APIResponseError: A type is wrong, or neither the reply nor `ref` has an id, or they have different ones.
     """
+    try:
+        read: Task = _BOTH_LEVELS.read(reply["task"], reply)  # type: ignore[index,call-overload]  # no object is a doubt
+    except (KeyError, *DOUBTS):
+        read = _flat_task(reply, ref, path)
+    if ref.task_id not in (None, read.id):
+        raise APIResponseError(
+            f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
+        )
+    known = ref.of_task(read.id, ref.resource_url or first_url(read.info))
+    object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
+    return read
+
+
+def _flat_task(reply: Json, ref: TaskRef, path: str) -> Task:
+    """Read a task reply that may hold anything anywhere."""
     whole = _object(reply, path)
     flat = _flatten(whole, path)
     if flat.get("id") is None:
@@ -86,18 +118,20 @@ def task(reply: Json, ref: TaskRef, path: str = "$") -> Task:
     if flat.get("status_final") is None and flat.get("status_name") in ("succeed", "failed"):
         flat["status_final"] = True
     try:
-        read = structure(flat, Task, path)
+        return structure(flat, Task, path)
     except APIResponseError as error:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
         where = ".".join(step for step in (path, _place(whole, first.split("[")[0]), first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
-    if ref.task_id not in (None, read.id):
-        raise APIResponseError(
-            f"asked for task {ref.task_id}, the answer is about task {read.id}", path=f"{path}.task.id"
-        )
-    known = attrs.evolve(ref, task_id=read.id, resource_url=ref.resource_url or next(iter(input_urls(read.info)), None))
-    object.__setattr__(read, "ref", known)  # a copy of all its fields would cost more than reading half of them
-    return read
+
+
+def first_url(info: TaskInfo | None) -> str | None:
+    """What a task was made of in the first place."""
+    if info is not None:
+        for given in info.inputs:
+            if given.url:
+                return given.url
+    return None
 
 
 def input_urls(info: TaskInfo | None) -> tuple[str, ...]:

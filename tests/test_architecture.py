@@ -13,10 +13,12 @@ PACKAGE = Path(__file__).parent.parent / "klingmotion"
 
 #: From the bottom up. A module may import from earlier rungs only, never from its own.
 RUNGS = (
-    {"errors"},
+    {"errors", "blanks"},
     {"refs"},
     {"models"},
     {"accounts", "assets", "videos", "forms"},
+    {"primitives", "fields"},
+    {"readers"},
     {"converter"},
     {"wire"},
     {"requests", "responses"},

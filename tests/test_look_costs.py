@@ -110,7 +110,7 @@ def test_an_unfinished_look_is_told_at_a_glance() -> None:
         seen = glance(UNFINISHED)
     assert seen is not None
     assert (seen.status, seen.status_name) == (10, "processing")
-    assert calls.count < 30
+    assert calls.count < 22
     assert glance(FINISHED) is None
 
 
@@ -121,7 +121,7 @@ def test_decoding_a_task_takes_a_few_calls_for_each_field() -> None:
     read(json.loads(json.dumps(document)))
     with Calls() as calls:
         read(document)  # type: ignore[arg-type]  # it is JSON
-    assert calls.count < 320
+    assert calls.count < 45  # 21 where its objects hold the names that the first ones held, 42 where not
 
 
 def test_importing_the_package_imports_next_to_nothing() -> None:

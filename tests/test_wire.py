@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from klingmotion import replies, requests, wire
 from klingmotion.accounts import Account, AccountSession, Balance
 from klingmotion.assets import AssetDeletion, UploadedAsset
+from klingmotion.converter import careful_hook, make_converter, structure
 from klingmotion.errors import APIResponseError, APIStatusError
+from klingmotion.fields import EXTRA
 from klingmotion.models import (
     Asset,
     Capacity,
@@ -1154,6 +1157,144 @@ MOTIONS = values(
         st.dictionaries(st.sampled_from(["resource", "cover", "extData"]), EXTRAS),
     ),
 )
+
+
+def what_comes_of(read: Callable[[], object]) -> object:
+    """What comes of reading: a value, or a refusal with its text and path."""
+    try:
+        return read()
+    except APIResponseError as refusal:
+        return type(refusal), str(refusal), refusal.path
+
+
+def exactly(value: object) -> str:
+    """A value with the types of its parts and all of what it keeps: `1 == True`, and what is unknown has no repr."""
+    if attrs.has(type(value)):
+        inside = ((field.name, exactly(getattr(value, field.name))) for field in attrs.fields(type(value)))  # type: ignore[arg-type]  # it has
+        return f"{type(value)}{dict(inside)}"
+    if isinstance(value, Mapping):
+        return f"{sorted((name, exactly(part)) for name, part in value.items())}"
+    if isinstance(value, tuple | list):
+        return f"{type(value)}{[exactly(part) for part in value]}"
+    return repr(value)
+
+
+#: JSON that is nearly right for some field.
+ODD_VALUES: st.SearchStrategy[Any] = JSON_VALUES | st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        10**400,
+        2.0,
+        1e300,
+        "",
+        "17",
+        "-17",
+        "1_0",
+        [],
+        {},
+        [None],
+        [17, "17"],
+        [{}],
+        [[]],
+        {"a": 1},
+    ]
+)
+
+#: What reads without any of the readers.
+CAREFUL = make_converter(careful_hook)
+
+#: The classes that are read by themselves, and JSON with all their fields.
+CLASSES: dict[type, Json] = {
+    Task: {**{name: part for name, part in FULL.items() if name != "task"}, **reach(FULL, "task")},
+    Work: reach(FULL, "works.0"),
+    UserTickets: FULL["userTickets"],
+    Asset: UPLOADED,
+    RunningTask: RUNNING,
+    Capacity: FREE,
+    Deletion: DELETED,
+    Account: LINKED,
+    UploadedAsset: STORED,
+    AssetDeletion: UNSTORED,
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@UNHURRIED
+@given(data=st.data())
+def test_the_quick_way_and_the_careful_way_agree(kind: type, data: st.DataObject) -> None:
+    """Whatever fields hold or lack: the same value, down to the types of its parts, or the same refusal."""
+    document = copy.deepcopy(CLASSES[kind])
+    for place in data.draw(st.lists(st.sampled_from(list(parts(document))), max_size=3)):
+        with contextlib.suppress(TypeError, IndexError, KeyError, AttributeError):  # an earlier change took it away
+            owner, last = reach(document, place.rpartition(".")[0]), place.rpartition(".")[2]
+            owner[int(last) if last.isdigit() else last] = copy.deepcopy(data.draw(ODD_VALUES))
+            if isinstance(owner, dict) and data.draw(st.booleans()):
+                owner[data.draw(st.sampled_from(["", "brandNew", "extra", "ref", EXTRA]))] = owner.pop(last)
+    quick = what_comes_of(lambda: structure(document, kind))
+    careful = what_comes_of(lambda: structure(document, kind, converter=CAREFUL))
+    assert exactly(quick) == exactly(careful)
+
+
+@UNHURRIED
+@given(data=st.data())
+def test_a_reply_read_in_one_go_is_read_as_when_it_is_flattened_first(data: st.DataObject) -> None:
+    """Whatever stands on which of its levels."""
+    document: Any = copy.deepcopy(FULL)
+    names = sorted({*document, *document["task"], "brandNew", "ref", EXTRA})
+    for name in data.draw(st.lists(st.sampled_from(names), max_size=4)):
+        level = document if name == "task" or data.draw(st.booleans()) else document.get("task")
+        if not isinstance(level, dict):
+            break
+        if data.draw(st.booleans()):
+            level.pop(name, None)
+        else:
+            level[name] = copy.deepcopy(data.draw(ODD_VALUES))
+    ref = TaskRef(email="performer@example.com")
+    flat = what_comes_of(lambda: wire._flat_task(document, ref, "$"))
+    one_go = what_comes_of(lambda: wire.task(document, ref))
+    assert exactly(attrs.evolve(one_go, ref=TaskRef()) if isinstance(one_go, Task) else one_go) == exactly(flat)
+
+
+@UNHURRIED
+@given(
+    milliseconds=st.integers(-(2**70), 2**70) | st.integers(0, 2**42) | st.integers(2**42 - 9, 2**42 + 9) | st.floats()
+)
+def test_every_time_is_exact(milliseconds: float) -> None:
+    """To the microsecond, at any distance; one that no datetime can hold is refused."""
+    try:
+        expected: object = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    except (OverflowError, ValueError):
+        expected = None
+    found = what_comes_of(lambda: structure({"createTime": milliseconds}, Work).created_at)
+    assert (None if isinstance(found, tuple) else found) == expected
+
+
+def test_what_was_read_is_a_value_like_any_other() -> None:
+    """Frozen, hashable, of exactly its class, and equal to what its constructor makes, through pickle and copy too."""
+    task = wire.task(FULL, TaskRef(resource_url=VIDEO, sent_at=NOW, reply_ref="job-7"))
+    made = attrs.evolve(task, message=task.message)
+    assert type(task) is type(made) is Task
+    assert type(task.works[0].resource) is MediaFile
+    assert type(task.ref) is TaskRef
+    assert task == made == pickle.loads(pickle.dumps(task)) == copy.deepcopy(task)
+    assert hash(task) == hash(made)
+    assert repr(task) == repr(made)
+    for value in (task, task.ref, task.works[0], task.info):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            value.type = "other"  # type: ignore[misc, union-attr]  # that is what is refused
+    assert task.works[0].extra is not task.extra
+
+
+def test_a_reference_keeps_all_it_knows_when_its_task_is_read() -> None:
+    """Whatever fields references have or will have."""
+    ref = TaskRef(email="performer@example.com", reply_ref="job-7", resource_url=VIDEO, image_url=COVER, sent_at=NOW)
+    assert wire.task(FULL, ref).ref == attrs.evolve(ref, task_id=FAR)
+    assert all(getattr(wire.task(FULL, ref).ref, field.name) is not None for field in attrs.fields(TaskRef))
 
 
 @UNHURRIED

@@ -1,4 +1,4 @@
-"""What reading an answer costs, beside `json.loads` of the same bytes, and how much of it strictness about types is."""
+"""What reading an answer costs, beside `json.loads` of the same bytes, and beside constructors that check nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 
 from klingmotion import Response, Task, TaskRef, replies, requests
-from klingmotion.converter import wire_name
+from klingmotion.fields import wire_name
 from klingmotion.glance import glance
 from tests.benchmarks import bodies
 from tests.benchmarks.clients import OURS
@@ -21,7 +21,7 @@ from tests.benchmarks.server import ROOT
 
 _REFERENCE = "json.loads"
 
-#: What strictness about types is measured against.
+#: What the readers are measured against: the classes' own constructors, as a reader without strictness would call them.
 UNCHECKED = "generated constructors, nothing checked"
 _SAMPLE = "tests/samples/get_task-succeed.json"
 
