@@ -141,7 +141,7 @@ class AiohttpTransport:
     async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
         """GET a file. The token is not sent, redirects may lead anywhere."""
         target = _file_url(url)
-        http = await self._http()
+        http = (await self._sessions()).files if self._given is None else self._usable(self._given)
         headers = {"Accept-Encoding": "identity"}
         if offset and validator:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
@@ -172,19 +172,24 @@ class AiohttpTransport:
         query = f"?{urlencode(request.query)}" if request.query else ""
         return URL(f"{self._base_url}{request.path}{query}", encoded=True)
 
-    async def _http(self, *, fresh: bool = False) -> aiohttp.ClientSession:
-        if self._given is not None:
-            if self._given.closed:
-                raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
-            return self._given
-        loop = asyncio.get_running_loop()
-        if self._own is None or self._own.loop is not loop:
-            self._own = OwnSessions(loop)
+    async def _sessions(self) -> OwnSessions:
+        """Our own sessions on the running loop."""
+        if self._own is None or self._own.loop is not asyncio.get_running_loop():
+            self._own = OwnSessions(asyncio.get_running_loop(), self._standing())
             await self._own.open()
-        return self._own.fresh if fresh else self._own.kept
+        return self._own
+
+    def _usable(self, given: aiohttp.ClientSession) -> aiohttp.ClientSession:
+        if given.closed:
+            raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
+        return given
 
     async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
-        http = self._ready_http(fresh=request.fresh) or await self._http(fresh=request.fresh)
+        if self._given is not None:
+            http = self._usable(self._given)
+        else:
+            own = await self._sessions()
+            http = own.fresh if request.fresh else own.kept
         failure: KlingMotionError
         try:
             with self._limits.within(timeout) as limit:
@@ -195,12 +200,12 @@ class AiohttpTransport:
                     url,
                     json=request.json,
                     data=None if body is None else body.pieces(),
-                    headers=self._headers(request, body),
+                    headers=self._headers(http, request, body),
                     allow_redirects=False,
                     raise_for_status=False,  # whatever a session of the caller's is set to
                     timeout=_CONNECTING,
                 )
-                content = await (answer.read() if _is_short(answer) else _bounded(answer))
+                content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
             return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _translated(error, request.work, timeout)
@@ -211,15 +216,13 @@ class AiohttpTransport:
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
-    def _ready_http(self, *, fresh: bool) -> aiohttp.ClientSession | None:
-        """Our own session of this loop, if there is one: most requests need not wait for more."""
-        own = self._own
-        if self._given is not None or own is None or own.loop is not asyncio.get_running_loop():
-            return None
-        return own.fresh if fresh else own.kept
+    def _standing(self) -> dict[str, str]:
+        """The headers of all requests to the API."""
+        return {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
 
-    def _headers(self, request: Request, body: Body | None) -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
+    def _headers(self, http: aiohttp.ClientSession, request: Request, body: Body | None) -> dict[str, str]:
+        """What our own sessions do not send by themselves."""
+        headers = self._standing() if http is self._given else {}
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
         if body is not None:
@@ -264,14 +267,11 @@ def _within(base_url: str, url: URL, location: str) -> URL | None:
         return None
 
 
-def _is_short(answer: aiohttp.ClientResponse) -> bool:
-    """Whether an answer is known beforehand not to be too long."""
-    length = answer.content_length
-    return length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in answer.headers
-
-
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     """The body of an answer, unless it is too long."""
+    length = answer.content_length
+    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in answer.headers:
+        return await answer.read()
     pieces = []
     left = ANSWER_LIMIT
     async with answer:

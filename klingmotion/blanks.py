@@ -13,5 +13,5 @@ def blank(cls: type) -> type[Any]:
     That is `filled.__class__ = cls`. Filling a frozen instance takes a call for each attribute, which is most of what
     its construction costs.
     """
-    own = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    own = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__", "__repr__")}
     return type(f"Blank{cls.__name__}", (cls,), {"__slots__": (), **own})

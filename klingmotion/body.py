@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncGenerator, Callable
 from io import BufferedIOBase
@@ -37,7 +38,7 @@ class Body:
         self._source = source
         self._on_sent = on_sent
         self._limit: Limit | None = None
-        self._deadline: float | None = None
+        self._deadline = math.inf
         self._file: BufferedIOBase | None = None
         self._closed = False
         self._rooms = [bytearray(PIECE), bytearray(PIECE)]
@@ -49,7 +50,7 @@ class Body:
 
     def _expect(self, instant: float) -> None:
         if self._limit is not None:
-            self._limit.move(instant if self._deadline is None else min(instant, self._deadline))
+            self._limit.move(min(instant, self._deadline))
 
     async def pieces(self) -> AsyncGenerator[memoryview, None]:
         """The bytes of the source, in order."""

@@ -46,6 +46,10 @@ class Pauses:
     def __init__(self) -> None:
         self._until: dict[str | None, float] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there may be any: most sessions never see a 429."""
+        return bool(self._until)
+
     def note(self, email: str | None, until: float) -> None:
         """Hold the account's calls back until the given instant, if they are not held back longer already."""
         self._until[email] = max(until, self._until.get(email, until))
@@ -102,7 +106,7 @@ class Calls:
     ) -> Response:
         """Send once, by `send` within the seconds it is given, and give the answer unless it is a 429."""
         self.ensure_usable()
-        if (held := self.pauses.remaining(request, self.transport.now())) > 0:
+        if self.pauses and (held := self.pauses.remaining(request, self.transport.now())) > 0:
             raise self._held(request, held)
         timeout = self.within(limit, deadline)
         if timeout <= 0:

@@ -18,10 +18,13 @@ _NOT_FINAL = re.compile(rb'_final"\s*:\s*(?:false|null)[\s}\]]*')
 
 _OPEN, _CLOSE = b"{}"
 
+#: How a flag stands where a task is not final, mostly.
+_NOT_YET = (b'_final":false,', b'_final":false}', b'_final": false,', b'_final": false}')
+
 _FINAL, _HEAD = b'"status_final":true', 128
 
-#: Below this the next status field follows at once, and cutting at the comma is not worth the call.
-_SHORT = 32
+#: How an estimate of nothing stands, mostly.
+_NO_ETA = (b":0,", b":0}")
 
 _ETA = re.compile(rb'"etaTime"\s*:\s*(-?\d{1,18})[\s,}]')
 _TIMESTAMP = re.compile(rb'"currentTimestamp"\s*:\s*(-?\d{1,18})[\s,}]')
@@ -41,13 +44,17 @@ def glance(body: bytes) -> Glance | None:
     """The task, if `body` is whole and certainly says that it is not final; `None` if only decoding can tell."""
     if not body or body[0] != _OPEN or body[-1] != _CLOSE:
         return None  # not an object
-    if body.find(_FINAL, 0, _HEAD) >= 0:
-        return None  # as nearly every answer that is final says at once
     _, *parts = body.split(b'"status')
-    found = _unfinished(tuple([part if len(part) < _SHORT else part.partition(b",")[0] for part in parts]))
+    if len(parts) == 6 and parts[:2] == parts[3:5] and parts[2].startswith(_NOT_YET) and parts[5].startswith(_NOT_YET):
+        found = _unfinished((parts[0], parts[1]))  # as nearly every answer is: both its levels say the same
+    elif body.find(_FINAL, 0, _HEAD) >= 0:
+        return None  # as nearly every answer that is final says at once
+    else:
+        found = _unfinished(tuple([part.partition(b",")[0] for part in parts]))
     if found is None or len(body.replace(b"{", b"")) != len(body.replace(b"}", b"")):
         return None  # the second: cut. `count` takes thrice as long as taking out
-    if (start := body.find(b'"etaTime"')) < 0:
+    start = body.find(b'"etaTime"')
+    if start < 0 or body.startswith(_NO_ETA, start + 9):
         return found
     eta = _ETA.match(body, start)
     if eta is None:

@@ -15,13 +15,15 @@ KEEPALIVE = 75.0
 class OwnSessions:
     """The aiohttp sessions of one event loop. They close themselves when it ends or nobody holds them any more."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, headers: dict[str, str]) -> None:
         self.loop = loop
-        #: Keeps its connections.
-        self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE))
-        #: Opens one for every request.
-        self.fresh = _session(aiohttp.TCPConnector(force_close=True))
-        self._guard = _closing(self.kept, self.fresh)
+        #: For the API alone: sends `headers` with every request, and keeps its connections.
+        self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE), headers)
+        #: For the API alone: opens a connection for every request.
+        self.fresh = _session(aiohttp.TCPConnector(force_close=True), headers)
+        #: For files, wherever they are.
+        self.files = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE), {})
+        self._guard = _closing(self.kept, self.fresh, self.files)
         # The finalizer, not this object, keeps the sessions alive: garbage that is collected together is finalized in
         # no particular order, and aiohttp warns of sessions that are finalized open.
         self._forgotten = weakref.finalize(self, _close_soon, loop, self._guard)
@@ -47,9 +49,9 @@ async def _closed(guard: AsyncGenerator[None, None]) -> None:
     await guard.aclose()
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+def _session(connector: aiohttp.TCPConnector, headers: dict[str, str]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion"}
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion", **headers}
     )
 
 

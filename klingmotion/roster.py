@@ -23,6 +23,10 @@ _MOST_FAILURES = 2
 _MOST_FALSE_LEAVES = 2
 
 
+#: A list that shows none of the waits, time after time, is asked at these seconds in the end.
+_RARELY = 60.0
+
+
 class Member(ABC):
     """One wait, as the roster sees it."""
 
@@ -78,6 +82,8 @@ class Roster:
         self._ended: set[int] = set()
         self._trusted = True
         self._failures = 0
+        #: Listings in a row that showed none of the waits.
+        self._in_vain = 0
         self._ticker: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
         self._listed_at = 0.0
@@ -94,7 +100,7 @@ class Roster:
             self._listed_at = now
             self._due_at = self._due(now)
             self._ticker = self._calls.background(self._tick())
-        elif (due := now + member.interval(now)) < self._due_at:
+        elif not self._in_vain and (due := now + member.interval(now)) < self._due_at:
             self._due_at = due
             self._rouse()
 
@@ -127,8 +133,10 @@ class Roster:
         self._let_go()
 
     def _due(self, now: float) -> float:
-        """As soon as the busiest of the waits would look by itself."""
+        """As soon as the busiest of the waits would look by itself, later where the list fails or is of no use."""
         wait = min(member.interval(now) for member in self._members)
+        if self._in_vain:
+            wait = max(wait, min(_RARELY, wait * 2.0 ** min(self._in_vain, 60)))
         return self._listed_at + wait * 2.0**self._failures
 
     async def _list(self) -> None:
@@ -155,6 +163,7 @@ class Roster:
     def _call_the_roll(self, ids: set[int | None]) -> None:
         for member in self._members:
             member.listed(shown=member.task_id in ids)
+        self._in_vain = 0 if any(member.shown for member in self._members) else self._in_vain + 1
 
     def rouse_all(self) -> None:
         """Wake every wait: the session is closed."""

@@ -166,6 +166,20 @@ async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:
         assert max(lags.values()) <= 1.3 * max(alone_lags.values())
 
 
+async def test_a_list_that_never_shows_any_of_the_waits_is_asked_less_and_less() -> None:
+    """W10: it may know nothing of them; once it shows one, looks are shared as ever."""
+    transport = FakeTransport(_Service(spread(50, 600), lambda task_id, at: 1_400 < at < 1_500 + task_id))
+    session = MotionSession(transport=transport)
+    waits = (session.wait_for_task(TaskRef(task_id=number), timeout=None) for number in range(1, 51))
+    await asyncio.gather(*waits)
+    await session.close()
+    listed = [at for at, request in transport.asked if request.path == "/scheduler"]
+    assert len([at for at in listed if at < 1_400]) <= 15
+    assert len([at for at in listed if 1_420 < at < 1_500]) >= 2
+    during = [at for at, request in transport.asked if request.path != "/scheduler" and 1_470 < at < 1_500]
+    assert len(during) <= 25
+
+
 async def test_a_few_waits_do_not_ask_for_the_list() -> None:
     """W10: sharing pays from a handful on."""
     transport = FakeTransport(_Service(spread(3)))
