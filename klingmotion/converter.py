@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from klingmotion.errors import APIResponseError
 from klingmotion.fields import EXTRA, Field, Kind, fields_of, wire_name
-from klingmotion.models import Json, Task
+from klingmotion.models import Json
 from klingmotion.primitives import (
     WrongTypeError,
     from_seconds,
@@ -114,16 +114,22 @@ def careful_hook(cls: Any, converter: Converter) -> Hook:
     return structure
 
 
+#: How what is written is not the converter's to decide. JSON that the API sent is given back as it came: to go through
+#: it would take a call for each of its levels, and there may be too many.
+_UNHOOKS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.DURATION: from_seconds,
+    Kind.ANYTHING: lambda value: value,
+    Kind.MAPPING: lambda value: value,
+    Kind.ITEMS: list,
+}
+
+
 def _unstructure_factory(cls: Any, converter: Converter) -> Callable[[Any], dict[str, Json]]:
-    overrides = {}
+    overrides = {
+        field.name: override(rename=field.wire, unstruct_hook=_UNHOOKS.get(field.kind)) for field in fields_of(cls)
+    }
     for attribute in attrs.fields(cls):
-        wire = EXTRA if attribute.name == "extra" else wire_name(cls, attribute.name)
-        if (cls, attribute.name) == (Task, "ref"):
-            overrides[attribute.name] = override(omit=True)
-        elif attribute.name == "duration":
-            overrides[attribute.name] = override(rename=wire, unstruct_hook=from_seconds)
-        else:
-            overrides[attribute.name] = override(rename=wire)
+        overrides.setdefault(attribute.name, override(omit=True))
     spell = make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]  # as above
 
     def unstructure(value: Any) -> dict[str, Json]:

@@ -62,6 +62,11 @@ def read(request: Request, response: Response, now: datetime, reader: Callable[[
         error.status, error.body = response.status, response.text
         error.args = (f"{request.work}: {error}",)
         raise
+    except RecursionError:
+        pass  # raised out here, for its traceback is as deep as what it could not read
+    raise APIResponseError(
+        f"{request.work}: the answer is nested too deeply", status=response.status, body=response.text
+    )
 
 
 def _json(response: Response) -> Json:

@@ -439,6 +439,18 @@ def test_a_good_status_without_json_is_an_error_of_its_own(body: bytes, words: s
     assert caught.value.__cause__ is None
 
 
+def test_an_answer_nested_deeper_than_its_reader_can_go_is_no_crash() -> None:
+    """Rule 8: newer Pythons parse deeper than they can follow."""
+
+    def deeper(body: Json) -> Json:
+        return deeper([body])
+
+    with pytest.raises(APIResponseError, match="nested too deeply") as caught:
+        replies.read(LOOK, answer(200, {"a": 1}), NOW, deeper)
+    assert (caught.value.status, caught.value.body) == (200, '{"a": 1}')
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -1376,3 +1376,17 @@ def test_a_malformed_entry_of_a_list_hides_no_other() -> None:
     page = replies.history({"history": [{"task": {"id": True}}, 3, {"works": []}, {"task": {"id": 17}}]})
     assert [task.id for task in page.tasks] == [17]
     assert page.nameless == 3
+
+
+@pytest.mark.parametrize("place", ["resource", "cover", "extData"])
+def test_what_is_nested_deeper_than_python_calls_go_is_kept_as_it_came(place: str) -> None:
+    """Rule 8: parts of a motion that this version does not know may be anything."""
+    depths: dict[str, Json] = {}
+    for _ in range(5_000):
+        depths = {"a": depths}
+    read = wire.motion({"workName": "deep", place: {"unknown": depths}})
+    assert read.name == "deep"
+    assert isinstance(read.extra[place], dict)
+    spelled = wire.spell(read)[place]
+    assert isinstance(spelled, dict)
+    assert spelled["unknown"] is depths
