@@ -80,6 +80,8 @@ class Level:
                     yield "if x is None: raise Doubt"
                 yield _STEPS[field.kind].format(read=f"read_{field.name}", missing=repr(field.missing()))
                 yield f"made.{field.name} = x"
+            elif field.required or field.name in self.told:
+                yield "raise Doubt"
             else:
                 yield f"made.{field.name} = {field.missing()!r}"
         yield from (f"{self.name}[{name!r}]" for name in self.beside if name in wires)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from klingmotion import replies, requests, wire
+from klingmotion import readers, replies, requests, wire
 from klingmotion.accounts import Account, AccountSession, Balance
 from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import careful_hook, make_converter, structure
@@ -1240,20 +1240,51 @@ def test_the_quick_way_and_the_careful_way_agree(kind: type, data: st.DataObject
     assert exactly(quick) == exactly(careful)
 
 
+@st.composite
+def varied(draw: st.DrawFn) -> Any:
+    """The full reply with a few things missing, added, moved or replaced."""
+    document: Any = copy.deepcopy(FULL)
+    names = sorted({*document, *document["task"], "brandNew", "ref", EXTRA})
+    for name in draw(st.lists(st.sampled_from(names), max_size=4)):
+        level = document if name == "task" or draw(st.booleans()) else document.get("task")
+        if not isinstance(level, dict):
+            break
+        if draw(st.booleans()):
+            level.pop(name, None)
+        else:
+            level[name] = copy.deepcopy(draw(ODD_VALUES))
+    return document
+
+
+@UNHURRIED
+@given(first=varied(), then=varied())
+def test_what_a_reader_sees_first_does_not_change_what_it_reads_then(first: Any, then: Any) -> None:
+    """It is made for what it sees first; for all else it must come to the same, or say that it is not sure."""
+    reader = readers.Reader(Task, wire._levels)
+    for document in (first, then, first):
+        try:
+            quick = reader.read(document["task"], document)
+        except (KeyError, *readers.DOUBTS):
+            continue
+        flat = wire._flat_task(document, TaskRef(), "$")
+        assert exactly(quick) == exactly(attrs.evolve(flat, ref=quick.ref))
+
+
+@pytest.mark.parametrize("name", ["succeed", "failed"])
+def test_a_reader_that_sees_no_flag_first_is_not_sure_of_any(name: str) -> None:
+    """`status_final` missing from the very first answer of a process means what it means later."""
+    reader = readers.Reader(Task, wire._levels)
+    bare = {"task": {"id": 17}, "status": 99, "status_name": name}
+    for _ in range(2):
+        with pytest.raises(readers.DOUBTS):
+            reader.read(bare["task"], bare)
+
+
 @UNHURRIED
 @given(data=st.data())
 def test_a_reply_read_in_one_go_is_read_as_when_it_is_flattened_first(data: st.DataObject) -> None:
     """Whatever stands on which of its levels."""
-    document: Any = copy.deepcopy(FULL)
-    names = sorted({*document, *document["task"], "brandNew", "ref", EXTRA})
-    for name in data.draw(st.lists(st.sampled_from(names), max_size=4)):
-        level = document if name == "task" or data.draw(st.booleans()) else document.get("task")
-        if not isinstance(level, dict):
-            break
-        if data.draw(st.booleans()):
-            level.pop(name, None)
-        else:
-            level[name] = copy.deepcopy(data.draw(ODD_VALUES))
+    document = data.draw(varied())
     ref = TaskRef(email="performer@example.com")
     flat = what_comes_of(lambda: wire._flat_task(document, ref, "$"))
     one_go = what_comes_of(lambda: wire.task(document, ref))
