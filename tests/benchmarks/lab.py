@@ -29,6 +29,8 @@ class Lab:
     url: str
     rounds: int
     quick: bool
+    #: The other clients are measured once, at 100 waits and at 1,000 sleepers; ours and the loops as ever.
+    brief: bool = False
 
     def say(self, text: str) -> None:
         """Tell whoever waits what goes on."""

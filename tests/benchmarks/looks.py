@@ -37,7 +37,7 @@ _QUICK = [
 #: Ticks of 2 s while looks are shared: enough for every wait to have one of its rare single looks among them.
 _TICKS = 12
 
-#: Clients that a quick run takes through every column.
+#: Clients that a quick or brief run takes through every column.
 _MARKS = (OURS, TUNED, PLAIN)
 
 
@@ -47,7 +47,7 @@ def measure(lab: Lab, clients: list[Client]) -> dict[str, Rows]:
     for column in _QUICK if lab.quick else _FULL:
         lab.say(f"  CPU per look, {column.title}")
         chosen = names(clients)
-        if lab.quick and column.title != "100 waits":
+        if (lab.quick or lab.brief) and column.title != "100 waits":
             chosen = [name for name in chosen if name in _MARKS]
 
         def once(name: str, column: Column = column) -> dict[str, Any] | None:
