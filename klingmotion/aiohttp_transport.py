@@ -147,21 +147,23 @@ class AiohttpTransport:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
         failure: KlingMotionError
+        limit = self._limits.within(None)
         try:
-            with self._limits.within(None):
+            with limit:
                 async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
                     yield Download(status=response.status, headers=found, pieces=response.content.iter_any())
                     return
         except (aiohttp.ClientError, OSError) as error:
-            failure = _translated(error, f"the download of {bare(url)}", None)
+            work = f"the download of {bare(url)}"
+            failure = _closed(work) if limit.cut else _translated(error, work, None)
         except UnicodeError:  # a host that cannot be one
             failure = _no_link(url)
         raise failure
 
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
-        self._limits.expire()
+        self._limits.cut()
         own, self._own = self._own, None
         if own is not None:
             await own.close()
@@ -191,8 +193,9 @@ class AiohttpTransport:
             own = await self._sessions()
             http = own.fresh if request.fresh else own.kept
         failure: KlingMotionError
+        limit = self._limits.within(timeout)
         try:
-            with self._limits.within(timeout) as limit:
+            with limit:
                 if body is not None:
                     body.watch(limit)
                 answer = await http.request(
@@ -208,11 +211,11 @@ class AiohttpTransport:
                 content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
             return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            failure = _translated(error, request.work, timeout)
-        except (RuntimeError, AttributeError) as error:  # what aiohttp (3.11) stumbles over when closed meanwhile
+            failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
+        except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
             if not http.closed:
                 raise
-            failure = APIConnectionError(f"{request.work} was cut: {error}")
+            failure = _closed(request.work)
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
@@ -281,6 +284,10 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
                 raise aiohttp.ClientPayloadError(f"more than {ANSWER_LIMIT} bytes")
             pieces.append(piece)
     return b"".join(pieces)
+
+
+def _closed(work: str) -> KlingMotionError:
+    return APIConnectionError(f"{work} was cut: the session was closed")
 
 
 def _translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:

@@ -28,9 +28,10 @@ class Limits:
             self._loop, self._alarm, self.alarm_at, self.under_way = loop, None, math.inf, set()
         return Limit(self, math.inf if seconds is None else loop.time() + seconds)
 
-    def expire(self) -> None:
-        """Cut everything that is under way."""
+    def cut(self) -> None:
+        """End everything that is under way."""
         for limit in tuple(self.under_way):
+            limit.cut = True
             limit.expire()
 
     def ring_at(self, instant: float) -> None:
@@ -54,13 +55,15 @@ class Limits:
 class Limit:
     """One `with` block that may be cut. Other cancellations pass through it untouched."""
 
-    __slots__ = ("_cancelling", "_limits", "_task", "ends", "expired")
+    __slots__ = ("_cancelling", "_limits", "_task", "cut", "ends", "expired")
 
     def __init__(self, limits: Limits, ends: float) -> None:
         self._limits = limits
         #: The instant on the loop's clock at which it is over.
         self.ends = ends
         self.expired = False
+        #: Whether it was the owner who ended it.
+        self.cut = False
 
     def __enter__(self) -> Limit:
         task = asyncio.current_task()
@@ -78,7 +81,7 @@ class Limit:
             self._limits.ring_at(ends)
 
     def expire(self) -> None:
-        """Cut the block now."""
+        """End the block now."""
         if not self.expired:
             self.expired = True
             self._task.cancel()

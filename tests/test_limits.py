@@ -65,8 +65,8 @@ async def test_all_can_be_cut_at_once() -> None:
     limits = Limits()
     cut = [asyncio.create_task(cut_after(limits, seconds, 60)) for seconds in (None, 30.0)]
     await asyncio.sleep(2)
-    limits.expire()
-    limits.expire()  # closing twice cuts once
+    limits.cut()
+    limits.cut()  # closing twice cuts once
     assert await asyncio.gather(*cut, cut_after(limits, None, 60)) == [pytest.approx(2), pytest.approx(2), None]
 
 
@@ -85,7 +85,7 @@ async def test_who_is_cancelled_and_cut_in_one_instant_stays_cancelled() -> None
         limits = Limits()
         task = asyncio.create_task(cut_after(limits, None, 60))
         await asyncio.sleep(1)
-        for step in (task.cancel, limits.expire) if cancelled_first else (limits.expire, task.cancel):
+        for step in (task.cancel, limits.cut) if cancelled_first else (limits.cut, task.cancel):
             step()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from klingmotion import ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
+from klingmotion import APIConnectionError, ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
 from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
 from tests.stage import CLIP, TOKEN, now, staged, submitted
 
@@ -136,15 +136,17 @@ async def test_closing_wakes_pending_waits_with_a_typed_error(stalled: bool) -> 
         assert now() - began < 0.1
 
 
-async def test_closing_ends_a_retried_call_too() -> None:
-    """T2: nothing goes on behind the back of whoever closed."""
-    async with staged() as (emulator, session):
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+async def test_closing_ends_a_retried_call_too(given: bool) -> None:
+    """T2: nothing goes on behind the back of whoever closed, and what was cut does not call it a timeout."""
+    async with staged() as (emulator, _), aiohttp.ClientSession() as http:
+        session = MotionSession(TOKEN, base_url=emulator.url, http=http if given else None)
         emulator.fail("get_task", StallAfter(600), times=None)
         call = asyncio.create_task(session.get_task(emulator.add_task().id))
         await asyncio.sleep(5)
         began = now()
         await session.close()
-        with pytest.raises(KlingMotionError):
+        with pytest.raises(APIConnectionError, match="was cut: the session was closed"):
             await call
         assert now() - began < 0.1
         assert emulator.books.count("get_task") == 1
