@@ -21,6 +21,7 @@ from klingmotion.errors import (
     InvalidRequestError,
     KlingMotionError,
 )
+from klingmotion.gate import Gate
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
 from klingmotion.requests import Request
@@ -186,30 +187,30 @@ class AiohttpTransport:
             raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
         return given
 
-    async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
+    async def _way(self, request: Request, body: Body | None) -> tuple[aiohttp.ClientSession, Gate | None]:
+        """The session to send a request over, and the gate to go through."""
         if self._given is not None:
-            http = self._usable(self._given)
-        else:
-            own = await self._sessions()
-            http = own.fresh if request.fresh else own.kept
+            return self._usable(self._given), None
+        own = await self._sessions()
+        if request.fresh:
+            return own.fresh, None
+        return own.kept, own.gate if body is None else None
+
+    async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
+        http, gate = await self._way(request, body)
         failure: KlingMotionError
         limit = self._limits.within(timeout)
         try:
             with limit:
                 if body is not None:
                     body.watch(limit)
-                answer = await http.request(
-                    request.method,
-                    url,
-                    json=request.json,
-                    data=None if body is None else body.pieces(),
-                    headers=self._headers(http, request, body),
-                    allow_redirects=False,
-                    raise_for_status=False,  # whatever a session of the caller's is set to
-                    timeout=_CONNECTING,
-                )
-                content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
-            return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
+                if gate is None:
+                    return await self._answer(http, request, url, body)
+                await gate.enter()
+                try:
+                    return await self._answer(http, request, url, body)
+                finally:
+                    gate.leave()
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
@@ -218,6 +219,20 @@ class AiohttpTransport:
             failure = _closed(request.work)
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
+
+    async def _answer(self, http: aiohttp.ClientSession, request: Request, url: URL, body: Body | None) -> Response:
+        answer = await http.request(
+            request.method,
+            url,
+            json=request.json,
+            data=None if body is None else body.pieces(),
+            headers=self._headers(http, request, body),
+            allow_redirects=False,
+            raise_for_status=False,  # whatever a session of the caller's is set to
+            timeout=_CONNECTING,
+        )
+        content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
+        return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
 
     def _standing(self) -> dict[str, str]:
         """The headers of all requests to the API."""
