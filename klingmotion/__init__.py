@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         TaskGoneError,
         TaskTimeoutError,
     )
+    from klingmotion.farewell import OnCancel
     from klingmotion.forms import VideoOptions
     from klingmotion.models import (
         Asset,
@@ -78,7 +79,6 @@ if TYPE_CHECKING:
     from klingmotion.session import MotionSession
     from klingmotion.transport import ByteSource, Download, Transport
     from klingmotion.videos import Video, VideoFile
-    from klingmotion.waiting import OnCancel
 
 __version__ = "0.1.0"
 
@@ -210,6 +210,7 @@ _HOMES = {
             "TaskGoneError",
             "TaskTimeoutError",
         ),
+        "farewell": ("OnCancel",),
         "forms": ("VideoOptions",),
         "models": (
             "Asset",
@@ -254,7 +255,6 @@ _HOMES = {
             "Video",
             "VideoFile",
         ),
-        "waiting": ("OnCancel",),
     }.items()
     for name in names
 }

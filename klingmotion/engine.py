@@ -11,6 +11,7 @@ from klingmotion import listing, replies, requests
 from klingmotion.calls import Calls
 from klingmotion.downloads import Downloads
 from klingmotion.errors import InvalidRequestError
+from klingmotion.farewell import OnCancel
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Motion, Task
 from klingmotion.refs import TaskRef
@@ -19,7 +20,7 @@ from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
-from klingmotion.waiting import OnCancel, Wait
+from klingmotion.waiting import Wait
 
 #: Seconds a wait may take, unless said otherwise.
 TIMEOUT: Final = 1800.0

@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import attrs
 from attrs import frozen
 
 from klingmotion import replies, requests
 from klingmotion.callbacks import OnTask, tell
-from klingmotion.calls import Calls, logger
+from klingmotion.calls import Calls
 from klingmotion.errors import (
     APIResponseError,
-    InvalidRequestError,
     KlingMotionError,
     NotFoundError,
     TaskError,
@@ -25,6 +24,7 @@ from klingmotion.errors import (
     TaskTimeoutError,
 )
 from klingmotion.eta import Eta, left_of
+from klingmotion.farewell import OnCancel, farewell
 from klingmotion.glance import glance
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
@@ -34,12 +34,6 @@ from klingmotion.responses import Response
 from klingmotion.retry import PollPolicy, poll
 from klingmotion.roster import Member, Roster
 from klingmotion.submitting import failure_text
-
-#: What becomes of a task whose wait is cancelled: left alone, no longer tracked by the API, or deleted.
-OnCancel = Literal["leave", "untrack", "delete"]
-
-#: Seconds that `on_cancel` may take.
-FAREWELL = 2.0
 
 #: A task that the list of running tasks shows is looked at singly when its age has doubled, within these seconds.
 _RARELY, _AT_LEAST = 15.0, 120.0
@@ -149,7 +143,7 @@ class Wait(Member):
                             await tell(on_change, seen)
                         del seen  # what is asleep holds no task
         except asyncio.CancelledError:
-            await self._farewell(on_cancel)
+            await farewell(self._calls, self.ref, on_cancel)
             raise
         if not self.task.succeeded:
             raise self._ended(TaskFailedError, failure_text(self.task))
@@ -175,24 +169,8 @@ class Wait(Member):
         try:
             yield
         except asyncio.CancelledError:
-            await self._farewell(on_cancel)
+            await farewell(self._calls, self.ref, on_cancel)
             raise
-
-    async def _farewell(self, on_cancel: OnCancel) -> None:
-        """Do what a cancelled wait was asked to, in `FAREWELL` seconds, whatever comes, raising nothing."""
-        if on_cancel == "leave" or self._calls.closed:
-            return
-        build = requests.untrack_task if on_cancel == "untrack" else requests.delete_task
-        request = build(self.task_id, email=self.ref.email)
-
-        async def say_it() -> None:
-            try:
-                await self._calls.answer(request, limit=FAREWELL)
-            except KlingMotionError as error:
-                logger.warning("on_cancel=%s: %s", on_cancel, error, extra={"task_id": self.task_id})
-
-        # A task of its own: a second cancellation ends the caller's waiting at once, not the request.
-        await asyncio.wait({self._calls.background(say_it())}, timeout=FAREWELL)
 
     # --- when to look -----------------------------------------------------------------------------------------------
 
@@ -369,16 +347,6 @@ class _Good:
     """A look that did not fail, and the task if it showed something new."""
 
     task: Task | None
-
-
-def checked_on_cancel(value: str) -> None:
-    """Refuse what `on_cancel` cannot be.
-
-    Raises:
-        InvalidRequestError: It is none of the three.
-    """
-    if value not in ("leave", "untrack", "delete"):
-        raise InvalidRequestError(f'on_cancel must be "leave", "untrack" or "delete", got {value!r}')
 
 
 def _id_of(ref: TaskRef) -> int:

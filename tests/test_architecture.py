@@ -28,7 +28,7 @@ RUNGS = (
     {"archive", "body", "media", "calls", "history", "http_sessions"},
     {"aiohttp_transport", "progress", "sources"},
     {"fetching"},
-    {"reconciliation", "roster", "uploads", "downloads", "video_downloads", "listing", "inventory"},
+    {"reconciliation", "roster", "farewell", "uploads", "downloads", "video_downloads", "listing", "inventory"},
     {"submitting"},
     {"waiting"},
     {"engine"},

@@ -11,13 +11,13 @@ from klingmotion.callbacks import OnTask, tell
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT, TaskLike
 from klingmotion.errors import InvalidRequestError
+from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.fetching import OnDownload
 from klingmotion.media import FileLike
 from klingmotion.models import Asset, Motion, MotionFiles, Task
 from klingmotion.retry import PollPolicy
 from klingmotion.session.core import SessionCore
 from klingmotion.uploads import OnUpload, check_submittable, upload
-from klingmotion.waiting import OnCancel, checked_on_cancel
 
 
 class MotionMethods(SessionCore):

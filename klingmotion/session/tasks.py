@@ -10,11 +10,11 @@ from klingmotion import inventory, replies, requests
 from klingmotion.callbacks import OnTask
 from klingmotion.engine import TIMEOUT, TaskLike, known_id
 from klingmotion.errors import KlingMotionError, NotFoundError
+from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.models import Deletion, Task
 from klingmotion.refusals import is_passing
 from klingmotion.retry import PollPolicy
 from klingmotion.session.core import SessionCore
-from klingmotion.waiting import OnCancel, checked_on_cancel
 
 T = TypeVar("T")
 

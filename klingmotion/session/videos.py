@@ -9,6 +9,7 @@ from typing import Unpack
 from klingmotion import media, requests
 from klingmotion.callbacks import OnTask, tell
 from klingmotion.engine import TIMEOUT, Engine, TaskLike
+from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.fetching import OnDownload
 from klingmotion.forms import VideoOptions
 from klingmotion.media import APPLIED, Media
@@ -21,7 +22,6 @@ from klingmotion.submitting import new_reply_ref, video_reference
 from klingmotion.uploads import OnUpload, upload, usable
 from klingmotion.video_downloads import VideoDownloads
 from klingmotion.videos import Video, VideoFile
-from klingmotion.waiting import OnCancel, checked_on_cancel
 
 #: Stands for the URL of a file that is still to be uploaded, so that all else can be checked before.
 _COMING = "https://coming.invalid/"
