@@ -8,6 +8,7 @@ from klingmotion import PollPolicy
 from klingmotion.emulator import Account, ByTime, Emulator
 from klingmotion.gate import Gate
 from tests.stage import now, staged
+from tests.virtual_time import VirtualTimeLoop
 
 
 class Visits:
@@ -42,6 +43,18 @@ async def test_where_they_stay_longer_many_are_let_in_and_no_more_than_that() ->
     await asyncio.gather(*(visits.visit(1) for _ in range(250)))
     assert visits.most == 100
     assert 3 < now() - begun < 3.05
+
+
+async def test_a_program_that_is_busy_itself_is_not_taken_for_a_slow_server() -> None:
+    """What comes late because nothing could run in the meantime says nothing of the server."""
+    visits = Visits()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    visiting = [asyncio.create_task(visits.visit(0.001)) for _ in range(100)]
+    await asyncio.sleep(0)
+    loop._jumping.jumped += 0.05  # no visitor has had the time to leave
+    await asyncio.gather(*visiting)
+    assert visits.most == 10
 
 
 async def test_once_all_have_gone_it_is_a_few_again() -> None:
