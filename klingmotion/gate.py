@@ -69,7 +69,7 @@ class Gate:
         """Widen the gate, unless its visitors come and go, or this comes so late that it is us who are slow."""
         late = asyncio.get_running_loop().time() - self._timer.when() if self._timer is not None else 0.0
         self._timer = None
-        if self._left >= _FEW or late > _TURN / 2:
+        if self._left >= _FEW or late > _TURN / 10:
             self._watch()
             return
         self._room = _MANY
