@@ -21,7 +21,6 @@ from klingmotion.errors import (
     InvalidRequestError,
     KlingMotionError,
 )
-from klingmotion.gate import Gate
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
 from klingmotion.requests import Request
@@ -187,30 +186,22 @@ class AiohttpTransport:
             raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
         return given
 
-    async def _way(self, request: Request, body: Body | None) -> tuple[aiohttp.ClientSession, Gate | None]:
-        """The session to send a request over, and the gate to go through."""
+    async def _http(self, request: Request) -> aiohttp.ClientSession:
+        """The session to send a request to the API over."""
         if self._given is not None:
-            return self._usable(self._given), None
+            return self._usable(self._given)
         own = await self._sessions()
-        if request.fresh:
-            return own.fresh, None
-        return own.kept, own.gate if body is None else None
+        return own.fresh if request.fresh else own.kept
 
     async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
-        http, gate = await self._way(request, body)
+        http = await self._http(request)
         failure: KlingMotionError
         limit = self._limits.within(timeout)
         try:
             with limit:
                 if body is not None:
                     body.watch(limit)
-                if gate is None:
-                    return await self._answer(http, request, url, body)
-                await gate.enter()
-                try:
-                    return await self._answer(http, request, url, body)
-                finally:
-                    gate.leave()
+                return await self._answer(http, request, url, body)
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile

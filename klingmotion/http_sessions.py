@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator
 
 import aiohttp
 
-from klingmotion.gate import Gate
-
 #: Seconds an idle connection is kept: longer than the longest sleep between two looks, so that a wait needs only one.
 KEEPALIVE = 75.0
 
@@ -21,8 +19,6 @@ class OwnSessions:
         self.loop = loop
         #: For the API alone: sends `headers` with every request, and keeps its connections.
         self.kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE), headers)
-        #: How many of its requests are on their way at once.
-        self.gate = Gate()
         #: For the API alone: opens a connection for every request.
         self.fresh = _session(aiohttp.TCPConnector(force_close=True), headers)
         #: For files, wherever they are.

@@ -24,7 +24,7 @@ RUNGS = (
     {"requests", "responses"},
     {"refusals", "configuration"},
     {"replies"},
-    {"retry", "eta", "transport", "known_tasks", "evidence", "glance", "limits", "callbacks", "gate"},
+    {"retry", "eta", "transport", "known_tasks", "evidence", "glance", "limits", "callbacks"},
     {"archive", "body", "media", "calls", "history", "http_sessions"},
     {"aiohttp_transport", "progress", "sources"},
     {"fetching"},
