@@ -363,7 +363,8 @@ def test_in_json_an_interruption_is_in_the_totals(emulator: ThreadedEmulator, fo
 async def test_a_third_ctrl_c_breaks_off_whatever_runs() -> None:
     """And afterwards Ctrl-C means what it meant before."""
     loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.default_int_handler
+    signal.signal(signal.SIGINT, before)  # whoever runs the tests in the background has it ignored
     first, second = asyncio.Event(), asyncio.Event()
     with in_two_steps(first.set, second.set):
         for step in (first, second):
