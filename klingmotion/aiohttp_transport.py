@@ -42,14 +42,19 @@ _HOPS = 3
 class Secret:
     """A text that shows itself to no one by accident."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_encoded", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._encoded = text.encode()
 
     def reveal(self) -> str:
         """The text."""
         return self._text
+
+    def taken_out_of(self, content: bytes) -> bytes:
+        """`content`, with asterisks wherever it repeats the text."""
+        return content.replace(self._encoded, b"***")
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -64,6 +69,8 @@ class AiohttpTransport:
 
     def __init__(self, base_url: str, token: str | Secret, *, http: aiohttp.ClientSession | None = None) -> None:
         self._base_url = base_url
+        self._base = URL(base_url, encoded=True)
+        self._path = self._base.raw_path.rstrip("/")
         self._token = token if isinstance(token, Secret) else Secret(token)
         self._given = http
         self._own: OwnSessions | None = None
@@ -98,25 +105,7 @@ class AiohttpTransport:
 
     async def send(self, request: Request, *, timeout: float | None = None) -> Response:
         """Send once. A GET follows redirects within the API's own origin, nothing else follows any."""
-        url = self._url(request)
-        ends = None if timeout is None else self.now() + timeout
-        response = await self._exchange(request, url, timeout)
-        if 300 <= response.status < 400 and request.method == "GET":
-            return await self._redirected(request, url, response, ends)
-        return response
-
-    async def _redirected(self, request: Request, url: URL, response: Response, ends: float | None) -> Response:
-        """What a few redirects lead to, unless they lead elsewhere."""
-        for _ in range(_HOPS):
-            location = response.headers.get("location")
-            target = _within(self._base_url, url, location) if location else None
-            if target is None:
-                break
-            url = target
-            response = await self._exchange(request, url, None if ends is None else max(0.0, ends - self.now()))
-            if not 300 <= response.status < 400:
-                break
-        return response
+        return await self._exchange(request, timeout)
 
     async def upload(
         self,
@@ -129,7 +118,7 @@ class AiohttpTransport:
         """Stream `source` with its Content-Length. It is given up after `STALL` seconds without progress."""
         body = Body(source, on_sent)
         try:
-            return await self._exchange(request, self._url(request), timeout, body)
+            return await self._exchange(request, timeout, body)
         except KlingMotionError:
             if body.unreadable is None:
                 raise
@@ -141,7 +130,7 @@ class AiohttpTransport:
     async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
         """GET a file. The token is not sent, redirects may lead anywhere."""
         target = _file_url(url)
-        http = (await self._sessions()).files if self._given is None else self._usable(self._given)
+        http = self._sessions().files if self._given is None else self._usable(self._given)
         headers = {"Accept-Encoding": "identity"}
         if offset and validator:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
@@ -171,37 +160,41 @@ class AiohttpTransport:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _url(self, request: Request) -> URL:
-        query = f"?{urlencode(request.query)}" if request.query else ""
-        return URL(f"{self._base_url}{request.path}{query}", encoded=True)
+        """Made from the base: to take every URL apart anew would cost as much as all the rest of a request here."""
+        url = self._base.with_path(self._path + request.path, encoded=True)
+        return URL(f"{url}?{urlencode(request.query)}", encoded=True) if request.query else url
 
-    async def _sessions(self) -> OwnSessions:
+    def _sessions(self) -> OwnSessions:
         """Our own sessions on the running loop."""
-        if self._own is None or self._own.loop is not asyncio.get_running_loop():
-            self._own = OwnSessions(asyncio.get_running_loop(), self._standing())
-            await self._own.open()
-        return self._own
+        own, loop = self._own, asyncio.get_running_loop()
+        if own is None or own.loop is not loop:
+            own = self._own = OwnSessions(loop, self._standing())
+        return own
 
     def _usable(self, given: aiohttp.ClientSession) -> aiohttp.ClientSession:
         if given.closed:
             raise APIConnectionError("the aiohttp session given as http= is closed", sent=False)
         return given
 
-    async def _http(self, request: Request) -> aiohttp.ClientSession:
+    def _http(self, request: Request) -> aiohttp.ClientSession:
         """The session to send a request to the API over."""
         if self._given is not None:
             return self._usable(self._given)
-        own = await self._sessions()
+        own = self._sessions()
         return own.fresh if request.fresh else own.kept
 
-    async def _exchange(self, request: Request, url: URL, timeout: float | None, body: Body | None = None) -> Response:
-        http = await self._http(request)
+    async def _exchange(self, request: Request, timeout: float | None, body: Body | None = None) -> Response:
+        http = self._http(request)
         failure: KlingMotionError
         limit = self._limits.within(timeout)
         try:
             with limit:
                 if body is not None:
                     body.watch(limit)
-                return await self._answer(http, request, url, body)
+                response = await self._answer(http, request, self._url(request), body)
+                if 300 <= response.status < 400 and request.method == "GET":
+                    response = await self._redirected(http, request, response)
+                return response
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
@@ -210,6 +203,20 @@ class AiohttpTransport:
             failure = _closed(request.work)
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
+
+    async def _redirected(self, http: aiohttp.ClientSession, request: Request, response: Response) -> Response:
+        """What a few redirects lead to, unless they lead elsewhere."""
+        url = self._url(request)
+        for _ in range(_HOPS):
+            location = response.headers.get("location")
+            target = _within(url, location) if location else None
+            if target is None:
+                break
+            url = target
+            response = await self._answer(http, request, url, None)
+            if not 300 <= response.status < 400:
+                break
+        return response
 
     async def _answer(self, http: aiohttp.ClientSession, request: Request, url: URL, body: Body | None) -> Response:
         answer = await http.request(
@@ -223,7 +230,7 @@ class AiohttpTransport:
             timeout=_CONNECTING,
         )
         content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
-        return Response(status=answer.status, headers=answer.headers, body=self._without_token(content))
+        return Response(status=answer.status, headers=answer.headers, body=self._token.taken_out_of(content))
 
     def _standing(self) -> dict[str, str]:
         """The headers of all requests to the API."""
@@ -237,10 +244,6 @@ class AiohttpTransport:
         if body is not None:
             headers["Content-Length"] = str(body.size)
         return headers
-
-    def _without_token(self, content: bytes) -> bytes:
-        """A server that echoes the token must not get it into an error or a log."""
-        return content.replace(self._token.reveal().encode(), b"***")
 
 
 def _finish(wake: asyncio.Future[None]) -> None:
@@ -267,11 +270,11 @@ def _no_link(url: str) -> DownloadError:
     return DownloadError(f"the link {bare(url)!r} is no http or https URL: list the motion again", url=url, status=400)
 
 
-def _within(base_url: str, url: URL, location: str) -> URL | None:
-    """Where a redirect leads, if that is within the origin of `base_url`."""
+def _within(url: URL, location: str) -> URL | None:
+    """Where a redirect leads, if that is within the origin of `url`."""
     try:
         target = url.join(URL(location))
-        return target if target.origin() == URL(base_url).origin() else None
+        return target if target.origin() == url.origin() else None
     except ValueError:  # it is no URL
         return None
 

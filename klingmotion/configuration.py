@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Final
+from urllib.parse import urlsplit
 
 from klingmotion.errors import ConfigurationError, InvalidRequestError
 from klingmotion.requests import checked_email, checked_url
@@ -38,12 +39,22 @@ def checked_base_url(given: str | None) -> str:
         url = checked_url("base_url", url).rstrip("/")
     except InvalidRequestError:
         trouble = "base_url must be an http or https URL"
+    if not trouble and not _can_be_reached(url):
+        trouble = "base_url names a host or a port that cannot be; it must be an http or https URL"
     if any(sign in url for sign in "?#@"):
         trouble = "base_url must have neither user, query nor fragment"
     if trouble:
         del given, url  # a token may have been pasted into it: neither text nor traceback repeat it
         raise ConfigurationError(f"{trouble}, such as {BASE_URL}")
     return url
+
+
+def _can_be_reached(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:  # of encoding, too
+        return False
 
 
 def checked_account(given: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import AsyncGenerator
 
@@ -23,15 +24,11 @@ class OwnSessions:
         self.fresh = _session(aiohttp.TCPConnector(force_close=True), headers)
         #: For files, wherever they are.
         self.files = _session(aiohttp.TCPConnector(keepalive_timeout=KEEPALIVE), {})
-        self._guard = _closing(self.kept, self.fresh, self.files)
+        self._guard = _started(_closing(self.kept, self.fresh, self.files))
         # The finalizer, not this object, keeps the sessions alive: garbage that is collected together is finalized in
         # no particular order, and aiohttp warns of sessions that are finalized open.
         self._forgotten = weakref.finalize(self, _close_soon, loop, self._guard)
         self._forgotten.atexit = False
-
-    async def open(self) -> None:
-        """Start the guard: from here on the loop knows what to close."""
-        await anext(self._guard)
 
     async def close(self) -> None:
         """Close them now, if their loop can still do so."""
@@ -43,6 +40,13 @@ class OwnSessions:
 def _close_soon(loop: asyncio.AbstractEventLoop, guard: AsyncGenerator[None, None]) -> None:
     if loop.is_running():
         loop.call_soon_threadsafe(lambda: loop.create_task(_closed(guard)))
+
+
+def _started(guard: AsyncGenerator[None, None]) -> AsyncGenerator[None, None]:
+    """The guard, so far that the loop knows what to close. It awaits nothing on the way."""
+    with contextlib.suppress(StopIteration):
+        anext(guard).send(None)  # as `await` would do it
+    return guard
 
 
 async def _closed(guard: AsyncGenerator[None, None]) -> None:

@@ -71,7 +71,8 @@ class Limit:
             raise RuntimeError("a limit is for code that runs in a task")
         self._task, self._cancelling = task, task.cancelling()
         self._limits.under_way.add(self)
-        self.move(self.ends)
+        if self.ends < self._limits.alarm_at:
+            self._limits.ring_at(self.ends)
         return self
 
     def move(self, ends: float) -> None:

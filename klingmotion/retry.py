@@ -130,7 +130,7 @@ class PollPolicy:
         if left is not None:
             early = min(_EARLY, _EARLY_FIRSTS * self.first)
             wait = min(max(_AIM * left, _SOONEST * wait), max(_FAR * age, early - age, wait))
-        elif (thin := min(_THINNED * wait, quiet * sooner - age)) > wait:
+        elif age < quiet and (thin := min(_THINNED * wait, quiet * sooner - age)) > wait:
             wait, sooner = thin, 1.0
         return min(max(wait, self.floor), self.ceiling) * sooner
 

@@ -133,7 +133,8 @@ def test_where_the_api_is(
 
 NO_BASE = [
     "api.useapi.net", "ftp://api.useapi.net", "https://", "https://api.useapi.net/v1?x=1", "https://h/#f", "https://u:p@h/",
-    "https://a b/", "//api.useapi.net", "  ", "https://[::1",
+    "https://a b/", "//api.useapi.net", "  ", "https://[::1", "http://h:99999/x", "http://h:port", "http://a..b/x",
+    f"http://{'a' * 64}.test/",
 ]  # fmt: skip
 
 

@@ -188,7 +188,7 @@ async def test_a_lonely_wait_needs_one_connection_whatever_the_interval() -> Non
         opened = []
         transport = session._engine.calls.transport
         task = await submitted(session)
-        http = (await transport._sessions()).kept  # type: ignore[attr-defined]  # to count what its connector opens
+        http = transport._sessions().kept  # type: ignore[attr-defined]  # to count what its connector opens
         original = http.connector._create_connection
 
         async def counted(*given: object, **named: object) -> object:
