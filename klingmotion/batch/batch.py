@@ -19,8 +19,9 @@ from klingmotion.errors import KlingMotionError
 class Batch:
     """The outcomes of many clips, one by one, as `MotionSession.extract_motions` gives them.
 
-    The work begins with the first outcome asked for. Leaving the loop early ends it at once: what was under way is in
-    the journal. `async with` does the same at the end of its block.
+    The work begins with the first outcome asked for and goes on between two of them. `async with` ends it with its
+    block, at once: what was under way is in the journal. A loop that is left early ends it too, but only when nothing
+    holds the batch any more; a name does.
     """
 
     def __init__(self, engine: Engine, journal: Journal, orders: Orders, *, ordered: bool) -> None:

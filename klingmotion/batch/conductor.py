@@ -65,6 +65,8 @@ class Conductor:
         self._has_begun = False
         self._stopping = False
         self._crew = Crew(engine.calls, self._break)
+        #: Those who are told of outcomes: the batch is not over before they have heard the last.
+        self._told = Crew(engine.calls, self._break)
         self._queues = Queues(orders.accounts)
         #: Accounts that can do no more, and since when others could not be reached.
         self._lost: set[str] = set()
@@ -77,7 +79,7 @@ class Conductor:
     # --- The whole --------------------------------------------------------------------------------------------------
 
     async def conduct(self) -> None:
-        """Do all of it, then end `outcomes`."""
+        """Do all of it."""
         try:
             await self._journal.open()
         except Exception as error:  # noqa: BLE001  # as below; what did not open may be open for another run
@@ -89,10 +91,12 @@ class Conductor:
         try:
             await self._begin()
             await self._finished.wait()
+            await self._told.drained()
         except Exception as error:  # noqa: BLE001  # handed to whoever reads the outcomes
             self.failure = self.failure or error
         finally:
             try:
+                await self._told.end()
                 await self._crew.end()
             finally:  # also when cancelled once more
                 await self._journal.close()
@@ -151,7 +155,7 @@ class Conductor:
 
     def _tell_of(self, outcome: Outcome) -> None:
         if (hook := self._orders.plan.hooks.on_done) is not None:
-            self._crew.run(tell(hook, outcome))
+            self._told.run(tell(hook, outcome))
 
     # --- What is there already --------------------------------------------------------------------------------------
 
@@ -171,7 +175,7 @@ class Conductor:
         if row.state in _UNDER_WAY:
             if slots is not None and row.lane is not None and row.lane >= 0:
                 slots.taken.add(row.lane)
-            self._carry_on(row, row.lane)
+            self._carry_on(row, None if slots is None else row.lane)
         elif row.state is State.READY:
             self._carry_on(row, None)
         elif row.state is State.UNCERTAIN:
@@ -210,7 +214,7 @@ class Conductor:
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001  # the iterable's own: what came before is finished first
-            self.failure = error
+            self.failure = self.failure or error
         self.register.close_intake()
         self._check_finished()
 
@@ -396,6 +400,8 @@ class Conductor:
             return
         if row.state is State.NEW:  # out of its lane already, and perhaps in another by now
             self._queues.put_new()
+        elif row.account not in self.governor.slots:  # an earlier run's account: this run must not pay with it
+            await self._start_over(row)
         else:
             await self._journal.release(row, self._now())
             self._queues.put_uploaded(row.account or "")

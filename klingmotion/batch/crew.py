@@ -36,6 +36,11 @@ class Crew:
         for task in self._stoppable:
             task.cancel()
 
+    async def drained(self) -> None:
+        """Wait until all have come to their own end."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def end(self) -> None:
         """End all."""
         pending = list(self._tasks)

@@ -12,7 +12,11 @@ from klingmotion.errors import JournalError
 if sys.platform == "win32":
     import msvcrt
 
+    #: The byte that is locked: the same for all, and beyond what is written, for a locked one cannot be read.
+    _LOCKED = 1 << 20
+
     def _take(file: TextIO) -> None:
+        os.lseek(file.fileno(), _LOCKED, os.SEEK_SET)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl

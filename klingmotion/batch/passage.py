@@ -288,7 +288,7 @@ class Passage:
             await tell(self._plan.hooks.on_change, self.source, task)
 
         async def extracted() -> Motion:
-            wait = self._engine.wait(self.task or self.row.ref, deadline, self._plan.poll)
+            wait = self._engine.wait(self.task or self.row.ref, deadline, self._plan.poll, "wait_for_motion")
             return await self._engine.listed(await wait.final(changed, "leave"), wait, "leave")
 
         return await self._patiently(extracted)

@@ -52,8 +52,10 @@ class BatchMethods(SessionCore):
     ) -> Batch:
         """Extract the motion of many clips, and go on where an earlier run with the same journal was ended.
 
-            async for outcome in session.extract_motions(Path("clips").iterdir(), journal="run.db", out="motions"):
-                print(outcome.source, outcome.status)
+            clips = Path("clips").iterdir()
+            async with session.extract_motions(clips, journal="run.db", out="motions") as batch:
+                async for outcome in batch:
+                    print(outcome.source, outcome.status)
 
         Every step of a clip is in the journal before it is taken, so that the process may be killed at any instant:
         the next run pays for no clip twice. One clip that goes wrong is an outcome and concerns no other. Clips are

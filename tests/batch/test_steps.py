@@ -44,6 +44,7 @@ from klingmotion.emulator import (
     Html,
     Lag,
     Pass,
+    RateLimited,
     StallAfter,
     StallBefore,
     Status,
@@ -756,6 +757,37 @@ async def test_an_unclear_submit_is_uncertain_while_nothing_is_proved_and_found_
         at.assert_once_each(4)
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["", "account full"])
+async def test_what_is_proved_absent_is_paid_for_with_the_accounts_of_this_run_only(tmp_path: Path, full: bool) -> None:
+    """B2: an earlier run submitted with another account, which this one must not use."""
+    async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)]) as at:
+        clips = at.clips(2)
+        at.emulator.fail("submit_motion", Pass(), DropBefore())
+        for endpoint in ("list_running", "list_tasks"):
+            at.emulator.fail(endpoint, Html(502), times=None)
+        assert statuses(await at.run(clips, accounts=[ANN], settle=30.0)) == {"done": 1, "uncertain": 1}
+        for endpoint in ("list_running", "list_tasks"):
+            at.emulator.heal(endpoint)
+        if full:
+            at.emulator.fail("submit_motion", RateLimited(5, "seconds"))
+        outcomes = await at.run(clips, accounts=[BEN], settle=30.0)
+        assert statuses(outcomes) == {"done": 2}
+        assert {outcome.account for outcome in outcomes} == {ANN, BEN}
+        at.assert_once_each(2)
+
+
+async def test_an_unclear_submit_of_an_account_that_takes_no_part_is_sent_again_only_if_asked(tmp_path: Path) -> None:
+    """B2: with an account of this run."""
+    async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)], history="none", lone_reply_ref=False) as at:
+        clips = at.clips(1)
+        at.emulator.fail("submit_motion", DropBefore())
+        assert statuses(await at.run(clips, accounts=[ANN], settle=30.0)) == {"uncertain": 1}
+        assert statuses(await at.run(clips, accounts=[BEN], settle=30.0)) == {"uncertain": 1}
+        outcomes = await at.run(clips, accounts=[BEN], settle=30.0, resubmit_uncertain=True)
+        assert statuses(outcomes) == {"done": 1}
+        assert outcomes[0].account == BEN
+
+
 async def test_an_uncertain_submit_is_found_at_the_end_of_its_own_run(tmp_path: Path) -> None:
     """The lists come back while the others are waited for."""
     async with bench(tmp_path) as at:
@@ -955,6 +987,27 @@ async def test_a_hook_that_raises_loses_nothing(tmp_path: Path, broken: str) -> 
 
         assert statuses(await at.run(at.clips(5), **hooks(note))) == {"done": 5}
         at.assert_once_each(5)
+
+
+async def test_a_batch_is_not_over_before_its_slowest_hook_is(tmp_path: Path) -> None:
+    """Who saves outcomes in `on_done` has them all when the loop ends."""
+    async with bench(tmp_path) as at:
+        saved: list[str] = []
+
+        async def save(outcome: Outcome) -> None:
+            await asyncio.sleep(60)
+            saved.append(outcome.source)
+
+        outcomes = await at.run(at.clips(3), on_done=save)
+        assert sorted(saved) == sorted(outcome.source for outcome in outcomes)
+
+
+async def test_a_hook_may_close_the_session(tmp_path: Path) -> None:
+    """The batch ends as it does when anybody else closes it."""
+    async with bench(tmp_path) as at, virtual_session(at.emulator) as session:
+        batch = session.extract_motions(at.clips(3), journal=at.journal, on_done=lambda _: session.close())
+        with pytest.raises(KlingMotionError, match="session was closed"):
+            await read(batch, [])
 
 
 async def test_totals_tell_how_far_it_has_come(tmp_path: Path) -> None:
