@@ -1,11 +1,11 @@
-"""The transport over aiohttp: the only module of the client that knows it."""
+"""The transport over aiohttp. With `http_sessions` it is all of the client that knows it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -134,21 +134,21 @@ class AiohttpTransport:
         headers = {"Accept-Encoding": "identity"}
         if offset and validator:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
-        failure: KlingMotionError
+        work = f"the download of {bare(url)}"
         limit = self._limits.within(None)
+        cut = False
         try:
             with limit:
-                async with http.get(target, headers=headers, timeout=limits, raise_for_status=False) as response:
+                async with await _opened(http, target, headers, work) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    yield Download(status=response.status, headers=found, pieces=response.content.iter_any())
-                    return
-        except (aiohttp.ClientError, OSError) as error:
-            work = f"the download of {bare(url)}"
-            failure = _closed(work) if limit.cut else _translated(error, work, None)
-        except UnicodeError:  # a host that cannot be one
-            failure = _no_link(url)
-        raise failure
+                    async with contextlib.aclosing(_pieces(response, work)) as pieces:
+                        yield Download(status=response.status, headers=found, pieces=pieces)
+        except TimeoutError:
+            if not limit.cut:
+                raise  # the caller's own
+            cut = True
+        if cut:
+            raise _closed(work)
 
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
@@ -293,6 +293,29 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
                 raise aiohttp.ClientPayloadError(f"more than {ANSWER_LIMIT} bytes")
             pieces.append(piece)
     return b"".join(pieces)
+
+
+async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str], work: str) -> aiohttp.ClientResponse:
+    """The answer to a download, as far as its headers."""
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    try:
+        return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
+    except (aiohttp.ClientError, OSError) as error:
+        failure = _translated(error, work, None)
+    except UnicodeError:  # a host that cannot be one
+        failure = _no_link(str(url))
+    raise failure
+
+
+async def _pieces(response: aiohttp.ClientResponse, work: str) -> AsyncGenerator[bytes, None]:
+    failure = None
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, OSError) as error:
+        failure = _translated(error, work, None)
+    if failure is not None:
+        raise failure
 
 
 def _closed(work: str) -> KlingMotionError:

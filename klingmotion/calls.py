@@ -214,16 +214,28 @@ class Calls:
         return task
 
     async def close(self) -> None:
-        """Wake every sleeper, end what runs beside the callers, close the transport. A second close does nothing."""
-        self.closed = True
+        """Wake every sleeper, end what runs beside the callers, close the transport. A second close does nothing.
+
+        Raises:
+            ConfigurationError: It is in use on another loop, which alone can close it.
+        """
         here = asyncio.get_running_loop()
-        if self._loop is here:
-            for wake in self._on_close:
-                if not wake.done():
-                    wake.set_result(None)
-            self.rouse_others()
-            background = list(self._background)
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-        await self.transport.close()
+        if self._loop is not None and self._loop is not here and self._loop.is_running():
+            raise ConfigurationError("this session is in use on another event loop; close it there")
+        self.closed = True
+        try:
+            if self._loop is here:
+                await self._end_all()
+        finally:
+            await self.transport.close()
+
+    async def _end_all(self) -> None:
+        for wake in self._on_close:
+            if not wake.done():
+                wake.set_result(None)
+        self.rouse_others()
+        background = self._background - {asyncio.current_task()}  # a hook of a batch may be what closes the session
+        for task in background:
+            task.cancel()
+        if background:
+            await asyncio.wait(background)  # `gather` would cancel them with this, and they may be waiting for this one

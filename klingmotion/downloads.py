@@ -44,8 +44,10 @@ class Downloads:
         for outcome in await asyncio.gather(*saving, return_exceptions=True):
             if isinstance(outcome, MotionFiles):
                 saved = saved.with_those_of(outcome)
+            elif failure is None:
+                failure = outcome
             else:
-                failure = failure or outcome
+                failure.add_note(f"another part: {outcome}")
         if failure is not None:
             if isinstance(failure, KlingMotionError) and motion.task_id is not None:
                 failure.ref = TaskRef(task_id=motion.task_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import attrs
@@ -24,6 +23,9 @@ from klingmotion.waiting import Wait
 
 #: Seconds a wait may take, unless said otherwise.
 TIMEOUT: Final = 1800.0
+
+#: Seconds above which a limit is none that was meant: 30 years.
+_LONGEST: Final = 1e9
 
 #: What a task can be named by: itself, its reference, its id, or the id or reference as text.
 TaskLike = Task | TaskRef | int | str
@@ -56,9 +58,9 @@ class Engine:
         """
         if timeout is None:
             return None
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout) or timeout <= 0:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST:
             raise InvalidRequestError(
-                f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r}"
+                f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r:.80}"
             )
         return self.calls.transport.now() + timeout
 
@@ -117,9 +119,17 @@ class Engine:
         request = requests.get_task(known_id(ref), email=ref.email)
         return await self.calls.repeat(request, replies.task(ref))
 
-    def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy | None) -> Wait:
-        """A wait that has not begun yet."""
-        return Wait(self.calls, self.known, self.roster, target, policy=policy or self._poll, deadline=deadline)
+    def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy | None, method: str) -> Wait:
+        """A wait that has not begun yet; `method` is what was called for it."""
+        return Wait(
+            self.calls,
+            self.known,
+            self.roster,
+            target,
+            policy=policy or self._poll,
+            deadline=deadline,
+            method=method,
+        )
 
     async def listed(self, task: Task, wait: Wait, on_cancel: OnCancel) -> Motion:
         """The motion of a task that was waited for, once it is listed."""

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -132,10 +133,14 @@ class _Transfer:
 
     async def _write(self) -> None:
         waiting, self._waiting, self._held = self._waiting, [], 0
+        if waiting:
+            await self._on_disk(partial(self._file.writelines, waiting))
+
+    async def _on_disk(self, work: Callable[[], object]) -> None:
+        """What the disk refuses is not the line's trouble: fetching again would not help."""
         try:
-            if waiting:
-                await asyncio.to_thread(self._file.writelines, waiting)
-        except OSError as error:  # the disk's, not the line's: fetching again would not help
+            await asyncio.to_thread(work)
+        except OSError as error:
             text = f"{self._file.name} cannot be written: {error.strerror or error}"
             raise DownloadError(text, url=self._url, status=DISK) from error
 
@@ -148,7 +153,7 @@ class _Transfer:
         self._total = total
         self._validator = _validator(download)
         self._received = begins
-        await asyncio.to_thread(self._cut, begins)
+        await self._on_disk(partial(self._cut, begins))
         self._tell()
 
     def _cut(self, size: int) -> None:
@@ -217,9 +222,10 @@ def temporary(target: Path) -> Iterator[BinaryIO]:
 
 
 def keep(file: BinaryIO, target: Path) -> None:
-    """Give a whole file its name. It is on the disk before the name is, and the name before this returns."""
+    """Close a whole file and give it its name: it is on the disk before that, and the name before this returns."""
     file.flush()
     os.fsync(file.fileno())
+    file.close()  # Windows renames no open file
     Path(file.name).replace(target)
     if hasattr(os, "O_DIRECTORY"):
         directory = os.open(target.parent, os.O_DIRECTORY)

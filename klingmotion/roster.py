@@ -120,17 +120,22 @@ class Roster:
             self._wake.set_result(None)
 
     async def _tick(self) -> None:
-        while self._is_worth_it() and not self._calls.closed:
-            now = self._calls.transport.now()
-            wait = max(self._due_at - now, self._calls.pauses.remaining(requests.list_running(), now))
-            if wait > 0:
-                self._wake = asyncio.get_running_loop().create_future()
-                await self._calls.sleep(wait, self._wake)
-                continue  # whoever joined meanwhile may have brought it forward
-            await self._list()
-            if self._members:
-                self._due_at = self._due(self._calls.transport.now())
-        self._let_go()
+        try:
+            while self._is_worth_it() and not self._calls.closed:
+                now = self._calls.transport.now()
+                wait = max(self._due_at - now, self._calls.pauses.remaining(requests.list_running(), now))
+                if wait > 0:
+                    self._wake = asyncio.get_running_loop().create_future()
+                    await self._calls.sleep(wait, self._wake)
+                    continue  # whoever joined meanwhile may have brought it forward
+                await self._list()
+                if self._members:
+                    self._due_at = self._due(self._calls.transport.now())
+        except Exception:  # noqa: BLE001  # a transport may raise anything, and the waits must hear of it
+            logger.exception("shared looks have ended; every task is looked at by itself from here on")
+            self._trusted = False
+        finally:
+            self._let_go()
 
     def _due(self, now: float) -> float:
         """As soon as the busiest of the waits would look by itself, later where the list fails or is of no use."""

@@ -6,6 +6,7 @@ task is looked for instead.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 
@@ -161,7 +162,16 @@ class _Post:
         self.sent = transport.now()
         self.ref = attrs.evolve(self.ref, sent_at=transport.utcnow())
         reader = replies.submitted(self.ref)
-        return await self._calls.once(self.request, reader, deadline=self.deadline, limit=SUBMIT_LIMIT)
+        try:
+            return await self._calls.once(self.request, reader, deadline=self.deadline, limit=SUBMIT_LIMIT)
+        except asyncio.CancelledError:  # no exception of ours may take its place, so the log has the way back
+            logger.warning(
+                "a submit was cancelled on its way, and may have been accepted; to look for its task: %s(%r)",
+                self.ref.wait_method,
+                str(self.ref),
+                extra={"reply_ref": self.ref.reply_ref},
+            )
+            raise
 
 
 def _was_not_seen(error: KlingMotionError) -> bool:

@@ -47,7 +47,8 @@ class Wait(Member):
 
     __slots__ = (
         "_born", "_calls", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_ours", "_past", "_roster",
-        "_status", "_wants_changes", "deadline", "last_error", "looks", "policy", "ref", "request", "started", "task",
+        "_status", "_wants_changes", "deadline", "last_error", "looks", "method", "policy", "ref", "request", "started",
+        "task",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Wait(Member):
         *,
         policy: PollPolicy,
         deadline: float | None,
+        method: str,
     ) -> None:
         self.ref = target.ref if isinstance(target, Task) else target
         super().__init__(_id_of(self.ref))
@@ -66,6 +68,8 @@ class Wait(Member):
         self._roster = roster
         self.policy = policy
         self.deadline = deadline
+        #: What was called for it, and can be called again.
+        self.method = method
         #: The final task, once it is known.
         self.task = target if isinstance(target, Task) and target.is_final else None
         self._status = _status(target) if isinstance(target, Task) else None
@@ -318,7 +322,7 @@ class Wait(Member):
         return Task(id=self.task_id, status=status, status_name=name, ref=self.ref)
 
     def _goes_on(self) -> str:
-        return f"The task goes on; {self.ref.wait_method}(error.ref) resumes"
+        return f"The task goes on; {self.method}(error.ref) resumes"
 
     def _ended(self, kind: type[TaskError], message: str) -> TaskError:
         return kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from klingmotion import (
     NotFoundError,
     Request,
 )
-from klingmotion.emulator import Account, ByTime, Emulator, StallAfter, Status
+from klingmotion.emulator import Account, ByTime, Emulator, RateLimited, StallAfter, Status
 from klingmotion.emulator.artefacts import cover_png
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import CLIP, staged, submitted
@@ -121,6 +122,21 @@ async def test_an_untracking_whose_answer_was_lost_is_done() -> None:
         await session.untrack_task(task)
         assert emulator.books.count("untrack_task") == 2
         assert await session.running() == ()
+
+
+async def test_what_was_never_there_is_not_found_however_often_that_is_asked() -> None:
+    """A try that cannot have been carried out proves nothing: neither a 429 nor a connection that never opened."""
+    async with staged() as (emulator, session):
+        for endpoint, end in (("delete_task", session.delete_task), ("untrack_task", session.untrack_task)):
+            emulator.fail(endpoint, RateLimited(5, "seconds"))
+            with pytest.raises(NotFoundError):
+                await end(17)
+            await emulator.close_port()
+            ending = asyncio.create_task(end(17))
+            await asyncio.sleep(0.1)
+            await emulator.open_port()
+            with pytest.raises(NotFoundError):
+                await ending
 
 
 async def submitted_for(session: MotionSession, email: str) -> Any:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
@@ -240,6 +241,27 @@ def test_downloads_of_two_runs_share_no_loop(tmp_path: Path) -> None:
 
         asyncio.run(use())
         asyncio.run(use())
+
+
+def test_only_its_own_loop_closes_a_session_in_use() -> None:
+    """T1: another thread is told so, and what is under way there goes on."""
+    with ThreadedEmulator(Emulator()) as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+        begun, go_on = threading.Event(), threading.Event()
+
+        async def use() -> int:
+            async with session:
+                begun.set()
+                await asyncio.to_thread(go_on.wait, 10)
+                return len([motion async for motion in session.motions(mine=False)])
+
+        with ThreadPoolExecutor() as threads:
+            using = threads.submit(asyncio.run, use())
+            begun.wait(10)
+            with pytest.raises(ConfigurationError, match="another event loop"):
+                asyncio.run(session.close())
+            go_on.set()
+            assert using.result() > 0
 
 
 async def test_closing_twice_at_once_while_requests_time_out_is_harmless() -> None:

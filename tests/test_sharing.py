@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -87,10 +88,13 @@ class _Service:
         self.ends = ends
         self.listed = listed or (lambda task_id, at: at < self.ends[task_id])
         self.list_fails = False
+        self.list_breaks_at = math.inf
 
     def __call__(self, request: Request) -> Answer:
         at = now()
         if request.path == "/scheduler":
+            if at >= self.list_breaks_at:
+                raise RuntimeError("a bug in the transport")
             if self.list_fails:
                 return APIConnectionError("no list today")
             return 200, [{"id": task_id} for task_id in self.ends if self.listed(task_id, at)]
@@ -152,6 +156,18 @@ async def test_a_list_that_lies_ends_no_wait_wrongly(lie: str) -> None:
     assert sent <= 1.6 * apart
     late = sum(lags.values()) / sum(alone_lags.values())
     assert late <= 1.6, f"{late:.2f} times the lag of separate looks"
+
+
+async def test_a_transport_that_breaks_on_the_list_leaves_every_wait_to_its_own_looks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """W10: with whatever it raises; the log has it."""
+    _, alone_lags = await waited(_Service(spread(50)), together=False)
+    service = _Service(spread(50))
+    service.list_breaks_at = now() + 30
+    _, lags = await waited(service, together=True)
+    assert sum(lags.values()) <= 1.2 * sum(alone_lags.values())
+    assert "a bug in the transport" in caplog.text
 
 
 async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:

@@ -461,6 +461,23 @@ async def test_a_submit_passes_when_the_first_task_of_an_account_ends() -> None:
         assert emulator.books.open_tasks["a@example.com"] == 1
 
 
+async def test_a_submit_that_is_cancelled_on_its_way_leaves_the_way_back_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No exception can carry it, for the cancellation passes through as it is."""
+    async with staged() as (emulator, session):
+        emulator.fail("submit_motion", StallAfter(600))
+        extracting = asyncio.create_task(session.extract_motion(CLIP.read_bytes()))
+        await asyncio.sleep(10)
+        extracting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await extracting
+        (said,) = (record.getMessage() for record in caplog.records if "cancelled on its way" in record.getMessage())
+        ref = said.partition("wait_for_motion('")[2].removesuffix("')")
+        (task,) = emulator.books.tasks
+        assert (await session.wait_for_motion(ref)).task_id == task.task_id
+
+
 async def test_cancelling_a_submit_passes_through() -> None:
     """Rule 5: also while the search is under way."""
     async with staged() as (emulator, session):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 
 from klingmotion import (
+    AiohttpTransport,
     APIResponseError,
     DownloadError,
     DownloadProgress,
@@ -437,6 +438,29 @@ async def test_one_failed_part_does_not_keep_the_others_from_being_saved(tmp_pat
         with pytest.raises(DownloadError):
             await session.download_motion(broken, tmp_path)
         assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
+
+
+async def test_every_part_that_failed_is_told_of(tmp_path: Path) -> None:
+    """The first failure is raised, and notes on it name the others."""
+    async with staged() as (emulator, session):
+        broken = Motion(task_id=17, bvh_url=emulator.url + "/one.zip", binary_url=emulator.url + "/two.zip")
+        with pytest.raises(DownloadError, match=r"one\.zip") as caught:
+            await session.download_motion(broken, tmp_path)
+        assert "two.zip" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no room"), TimeoutError("mine"), ZeroDivisionError()])
+async def test_what_a_callers_own_code_raises_in_a_download_is_left_as_it_is(error: Exception) -> None:
+    """It is not the line's."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        transport = AiohttpTransport(emulator.url, TOKEN)
+        assert motion.video_url is not None
+        with pytest.raises(type(error)) as caught:
+            async with transport.download(motion.video_url):
+                raise error
+        assert caught.value is error
+        await transport.close()
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,15 @@ async def test_a_wait_that_takes_too_long_says_how_to_go_on() -> None:
         assert (await session.wait_for_video(caught.value.ref)).task_id == task.id
 
 
+@pytest.mark.parametrize("method", ["wait_for_video", "wait_for_motion", "wait_for_task"])
+async def test_a_wait_by_id_names_the_method_that_was_called(method: str) -> None:
+    """An id does not tell what its task makes."""
+    async with staged(Emulator(progress=ByTime(300, 300))) as (_, session):
+        task = await asked(session)
+        with pytest.raises(TaskTimeoutError, match=rf"{method}\(error.ref\) resumes"):
+            await getattr(session, method)(task.id, timeout=20)
+
+
 async def test_a_callback_that_raises_leaves_the_way_back() -> None:
     """The note names the method that gives a video."""
 

@@ -79,7 +79,7 @@ _TABLE: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
 #: anyway, so the call that does is left out with the clause around it.
 _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (
-        r"(?:^|[.;:,] )(?:to resume: )?[^.;:,]*\bwait_for_(?:motion|video)\((?:error\.ref|ref|task_id|'.*?')\)[^.;,]*",
+        r"(?:^|[.;:,] )(?:to resume: )?[^.;:,]*\bwa(?:it|tch)_\w+\((?:error\.ref|ref|task_id|'.*?')\)[^.;,]*",
         "",
     ),
     (r"\bpass token= or set ", "set "),

@@ -123,7 +123,7 @@ class MotionMethods(SessionCore):
             email=account,
             deadline=deadline,
         )
-        wait = self._engine.wait(task, deadline, poll)
+        wait = self._engine.wait(task, deadline, poll, "wait_for_motion")
         async with wait.cared_for(on_cancel):
             await tell(on_submitted, task)
         del task  # what is asleep holds no task
@@ -165,7 +165,7 @@ class MotionMethods(SessionCore):
         checked_on_cancel(on_cancel)
         if (ref := self._engine.ref(task, email)).image_url is not None:
             raise InvalidRequestError(f"this task makes a video, no motion; {ref.wait_method}(ref) waits for it")
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_motion")
         del task  # what is asleep holds no task
         return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
 

@@ -12,7 +12,7 @@ from klingmotion.engine import TIMEOUT, TaskLike, known_id
 from klingmotion.errors import KlingMotionError, NotFoundError
 from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.models import Deletion, Task
-from klingmotion.refusals import is_passing
+from klingmotion.refusals import is_passing, is_unclear
 from klingmotion.retry import PollPolicy
 from klingmotion.session.core import SessionCore
 
@@ -43,7 +43,7 @@ class TaskMethods(SessionCore):
         """Wait until a task has succeeded, as `wait_for_motion` does, and give the task itself."""
         deadline = self._engine.deadline(timeout)
         checked_on_cancel(on_cancel)
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_task")
         del task  # what is asleep holds no task
         return await wait.final(on_change, on_cancel)
 
@@ -65,7 +65,7 @@ class TaskMethods(SessionCore):
         if isinstance(target, Task) and target.is_final:
             yield target
             return
-        with self._engine.wait(target, deadline, poll) as wait:
+        with self._engine.wait(target, deadline, poll, "watch_task") as wait:
             while True:
                 seen = await wait.next_change()
                 yield seen
@@ -126,9 +126,8 @@ class TaskMethods(SessionCore):
 
         def again(error: KlingMotionError) -> bool:
             nonlocal unclear
-            passing = is_passing(error)
-            unclear = unclear or passing
-            return passing
+            unclear = unclear or is_unclear(error)
+            return is_passing(error)
 
         try:
             return await self._engine.calls.retried(once, again=again)

@@ -108,7 +108,7 @@ class VideoMethods(SessionCore):
         checked_on_cancel(on_cancel)
         order = _Order(self._engine, motion, image, options, reply_url=reply_url, reply_ref=reply_ref, email=email)
         task = await order.submit(on_progress=on_progress, deadline=deadline)
-        wait = self._engine.wait(task, deadline, poll)
+        wait = self._engine.wait(task, deadline, poll, "wait_for_video")
         async with wait.cared_for(on_cancel):
             await tell(on_submitted, task)
         del task  # what is asleep holds no task
@@ -130,7 +130,7 @@ class VideoMethods(SessionCore):
         """
         deadline = self._engine.deadline(timeout)
         checked_on_cancel(on_cancel)
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll)
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_video")
         del task  # what is asleep holds no task
         return Video(task=await wait.final(on_change, on_cancel))
 
