@@ -44,11 +44,11 @@ def glance(body: bytes) -> Glance | None:
     """The task, if `body` is whole and certainly says that it is not final; `None` if only decoding can tell."""
     if not body or body[0] != _OPEN or body[-1] != _CLOSE:
         return None  # not an object
+    if body.find(_FINAL, 0, _HEAD) >= 0:
+        return None  # as nearly every answer that is final says at once
     _, *parts = body.split(b'"status')
     if len(parts) == 6 and parts[:2] == parts[3:5] and parts[2].startswith(_NOT_YET) and parts[5].startswith(_NOT_YET):
         found = _unfinished((parts[0], parts[1]))  # as nearly every answer is: both its levels say the same
-    elif body.find(_FINAL, 0, _HEAD) >= 0:
-        return None  # as nearly every answer that is final says at once
     else:
         found = _unfinished(tuple([part.partition(b",")[0] for part in parts]))
     if found is None or len(body.replace(b"{", b"")) != len(body.replace(b"}", b"")):
