@@ -74,7 +74,7 @@ class Engine:
             ref = TaskRef.parse(task)
         else:
             ref = TaskRef(task_id=checked_task_id(task))
-        account = checked_email(email) or ref.email or self._email
+        account = (None if email is None else checked_email(email)) or ref.email or self._email
         return ref if ref.email == account else attrs.evolve(ref, email=account)
 
     async def target(self, task: TaskLike, email: str | None, deadline: float | None) -> Task | TaskRef:

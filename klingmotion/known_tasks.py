@@ -58,7 +58,8 @@ class KnownTasks:
     _met: dict[int, Acquaintance]
     #: Submits under way, by what they were made of: while there are two of the same, a task of it may be either's.
     _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
-    _pasts: defaultdict[str, Past] = field(factory=lambda: defaultdict(Past))
+    #: By whether they make a video.
+    _pasts: defaultdict[bool, Past] = field(factory=lambda: defaultdict(Past))
     #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
     listed: bool = False
 
@@ -101,7 +102,7 @@ class KnownTasks:
 
     def past(self, ref: TaskRef) -> Past:
         """What earlier tasks of that kind have taught."""
-        return self._pasts[ref.wait_method]
+        return self._pasts[ref.image_url is not None]
 
     def strangers_to(self, ref: TaskRef, sent: float) -> frozenset[int]:
         """Ids that cannot be the task of a submit sent at `sent` under `ref`: met before, or another submit's."""
