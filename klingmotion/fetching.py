@@ -27,7 +27,7 @@ OnDownload = Callable[[DownloadProgress], object]
 _WRITE_BEHIND = 1 << 19
 
 #: Statuses of a file's host that mean the link is dead.
-_DEAD = (401, 403, 404, 410)
+DEAD = (401, 403, 404, 410)
 
 #: The status of an error that is the disk's: fetching again would not help.
 DISK = 0
@@ -166,7 +166,7 @@ class _Transfer:
 
     def _check(self, download: Download) -> None:
         where, status = bare(self._url), download.status
-        if status in _DEAD:
+        if status in DEAD:
             raise DownloadError(
                 f"the link {where} is dead ({status}). Links do not last: {self._renewal} and download the new one",
                 url=self._url,

@@ -16,7 +16,8 @@ from klingmotion.batch.intake import admit, each
 from klingmotion.batch.journal import SETTLED, UNNAMED, UPLOADED, Change, Journal, Row, State
 from klingmotion.batch.orders import Orders, tell
 from klingmotion.batch.outcome import Outcome, described
-from klingmotion.batch.passage import OUTAGE, Passage
+from klingmotion.batch.passage import Passage
+from klingmotion.batch.position import OUTAGE
 from klingmotion.batch.queues import AHEAD, Queues
 from klingmotion.batch.register import BatchTotals, Input, Register
 from klingmotion.batch.troubles import Trouble, trouble

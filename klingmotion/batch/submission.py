@@ -1,0 +1,181 @@
+"""The part of a clip's way that pays: its submit, and finding out what became of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from klingmotion import requests
+from klingmotion.batch.journal import UPLOADED, Change, State, TaskTakenError
+from klingmotion.batch.orders import tell
+from klingmotion.batch.outcome import described
+from klingmotion.batch.position import Position
+from klingmotion.batch.troubles import Trouble, trouble
+from klingmotion.calls import logger
+from klingmotion.errors import (
+    APIConnectionError,
+    AssetNotFoundError,
+    KlingMotionError,
+    RateLimitError,
+    SubmitUncertainError,
+)
+from klingmotion.evidence import CLOCK_SKEW, LATEST
+from klingmotion.models import Task
+from klingmotion.refs import TaskRef
+from klingmotion.submitting import new_reply_ref
+
+#: Settle windows after which a submit that is still unclear is given up as uncertain.
+PATIENCE = 5.0
+
+#: Seconds until the next try while another clip with the same video is being submitted.
+_HELD = 1.0
+
+#: How often one clip is uploaded anew because the service lost its asset.
+_MOST_RETRIES = 1
+
+#: The fact that GET /tasks has shown a task known to exist.
+LISTED = "listed"
+
+
+class Submission(Position):
+    """From `assets` to `submitted`: each step is announced before it is taken."""
+
+    async def submit(self) -> None:
+        """From `assets` to `submitted`, or to `submitting` where it is unclear what came of it.
+
+        Raises:
+            RateLimitError: There is no room; the clip is back at `assets`.
+            APIConnectionError: No connection opened; the same.
+            KlingMotionError: The account can do no more; the clip is back at `new`.
+        """
+        clock = self._calls.transport
+        begun = clock.now()
+        reply_ref = self.row.reply_ref or new_reply_ref()
+        announced = Change(submit_at=clock.utcnow(), reply_ref=reply_ref, begins_attempt=True)
+        if not await self._step(State.SUBMITTING, announced):
+            if self.row.state is State.ASSETS:  # another clip with the same video is being submitted
+                await self._calls.sleep(_HELD)
+            return
+        self._announced = begun
+        if clock.now() - begun >= self._plan.settle / 2:  # too late to tell it from an attempt of another runner
+            await self._step(State.ASSETS, Change(note="announced too long ago"))
+            return
+        request = requests.submit_motion(
+            self.row.resource_url or "",
+            self.row.cover_url or "",
+            reply_ref=reply_ref,
+            email=self.row.email,
+            reply_url=self._plan.reply_url,
+        )
+        try:
+            task = await self._engine.submitter.submit_once(request, self.row.ref, until=begun + self._plan.settle / 2)
+        except KlingMotionError as error:
+            await self._not_accepted(error)
+            return
+        try:
+            if task is not None:
+                await self._submitted(task)
+                return
+        except TaskTakenError as error:  # the server named one of before: ours has to be looked for
+            logger.warning("%s", error, extra={"reply_ref": reply_ref})
+            self.task = None
+        self._unclear = clock.now()
+
+    async def _not_accepted(self, error: KlingMotionError) -> None:
+        if isinstance(error, RateLimitError | APIConnectionError):
+            await self._step(State.ASSETS, Change(clear=("lane",), note=type(error).__name__))
+            raise error
+        if isinstance(error, AssetNotFoundError) and self.row.retries < _MOST_RETRIES:
+            afresh = Change(retries=self.row.retries + 1, clear=("account", "lane", *UPLOADED), note="asset gone")
+            await self._step(State.NEW, afresh)
+        elif trouble(error) is Trouble.ACCOUNT:
+            await self._step(State.NEW, Change(clear=("account", "lane", *UPLOADED), note=type(error).__name__))
+            raise error
+        else:
+            await self._fail(error)
+
+    async def _submitted(self, task: Task, *, extra: tuple[int, ...] = (), note: str | None = None) -> None:
+        self.task = task
+        kept = tuple(dict.fromkeys(self.row.extra_tasks + extra))
+        if await self._step(State.SUBMITTED, Change(task_id=task.id, extra_tasks=kept or None, note=note)):
+            await tell(self._plan.hooks.on_submitted, self.source, task)
+
+    # --- Reconciling ------------------------------------------------------------------------------------------------
+
+    async def reconcile(self, *, patience: float | None = None) -> None:
+        """From `submitting` or `uncertain` to wherever the lists of the service say the submit has come.
+
+        `patience` is how long lists that settle nothing are read again.
+        """
+        await self._meet_neighbours()
+        settle = self._plan.settle
+        try:
+            task = await self._engine.submitter.resolve(
+                self.row.ref,
+                sent=self._announced,
+                unclear=self._unclear,
+                settle=settle,
+                patience=PATIENCE * settle if patience is None else patience,
+                insist=True,
+            )
+        except SubmitUncertainError as error:
+            await self._unresolved(error)
+        else:
+            await self._found(task)
+        finally:
+            if self._engine.known.listed:
+                await self._journal.remember(LISTED, "yes")
+
+    async def _found(self, task: Task) -> None:
+        try:
+            await self._submitted(task, note="found")
+        except TaskTakenError as error:
+            self.error = SubmitUncertainError(f"{error}; which is its own cannot be told", ref=self.row.ref)
+            if self.row.state is not State.UNCERTAIN:
+                await self._step(State.UNCERTAIN, Change(error=described(self.error), clear=("lane",)))
+
+    async def _meet_neighbours(self) -> None:
+        """Tell the search which tasks are other clips', and whether the list is known to show any."""
+        if await self._journal.recall(LISTED):
+            self._engine.known.listed = True
+        when = self.row.submit_at or datetime.now(UTC)
+        around = CLOCK_SKEW + LATEST + timedelta(seconds=self._plan.settle)
+        for row in await self._journal.owners(self.row.account or "", when - around, when + around):
+            if row.key != self.row.key:
+                self._engine.known.submitted(row.ref, self._calls.transport.now())
+        for task_id in self.row.extra_tasks:  # of earlier attempts that are over
+            before = TaskRef(task_id=task_id, reply_ref="another's")
+            self._engine.known.submitted(before, self._calls.transport.now())
+
+    async def _unresolved(self, error: SubmitUncertainError) -> None:
+        if self._calls.closed:
+            raise error
+        if error.candidates:
+            await self._adopt(error.candidates)
+        elif error.absent:
+            await self._step(State.ASSETS, Change(note="absent"))
+        elif self.row.state is not State.UNCERTAIN:
+            self.error = error
+            await self._step(State.UNCERTAIN, Change(error=described(error), clear=("lane",)))
+        else:
+            self.error = error
+
+    async def _adopt(self, candidates: tuple[int, ...]) -> None:
+        """Take the oldest of several tasks made for this clip that has not failed; the others are kept for the bill."""
+        tasks = [await self._seen(task_id) for task_id in candidates]
+        going = [task for task in tasks if not (task.is_final and not task.succeeded)] or tasks
+        oldest = min(going, key=lambda task: (task.created_at is None, task.created_at, task.id))
+        extra = tuple(task.id for task in tasks if task is not oldest)
+        if extra:
+            logger.warning(
+                "several tasks were made for %s; one is used, the others are in the journal: %s",
+                self.source,
+                extra,
+                extra={"task_id": oldest.id, "reply_ref": self.row.reply_ref},
+            )
+        await self._submitted(attrs.evolve(oldest, ref=attrs.evolve(self.row.ref, task_id=oldest.id)), extra=extra)
+
+    async def _seen(self, task_id: int) -> Task:
+        ref = attrs.evolve(self.row.ref, task_id=task_id)
+        return await self._patiently(lambda: self._engine.look(ref))
