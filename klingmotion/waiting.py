@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import NoReturn
 
 import attrs
@@ -23,7 +22,7 @@ from klingmotion.errors import (
     TaskGoneError,
     TaskTimeoutError,
 )
-from klingmotion.eta import Eta, left_of
+from klingmotion.eta import left_of
 from klingmotion.farewell import OnCancel, farewell
 from klingmotion.glance import glance
 from klingmotion.known_tasks import KnownTasks
@@ -32,24 +31,29 @@ from klingmotion.refs import TaskRef
 from klingmotion.refusals import is_passing
 from klingmotion.responses import Response
 from klingmotion.retry import PollPolicy, poll
-from klingmotion.roster import Member, Roster
+from klingmotion.roster import Roster
+from klingmotion.schedule import Schedule
 from klingmotion.submitting import failure_text
 
-#: A task that the list of running tasks shows is looked at singly when its age has doubled, within these seconds.
-_RARELY, _AT_LEAST = 15.0, 120.0
 
-
-class Wait(Member):
+class Wait(Schedule):
     """The state of one wait. `next_change` wants it entered, so that it may share looks; `final` enters it itself.
 
     Thousands of them sleep at once, so none holds more than it needs: of a task that is not final only its status.
     """
 
     __slots__ = (
-        "_born", "_calls", "_due", "_eta", "_failures", "_grace_ends", "_looked_at", "_ours", "_past", "_roster",
-        "_status", "_wants_changes", "deadline", "last_error", "looks", "method", "policy", "ref", "request", "started",
+        "_roster",
+        "_status",
+        "_wants_changes",
+        "deadline",
+        "last_error",
+        "method",
+        "ref",
+        "request",
+        "started",
         "task",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,
@@ -62,11 +66,11 @@ class Wait(Member):
         deadline: float | None,
         method: str,
     ) -> None:
+        follows_submit = isinstance(target, Task)
         self.ref = target.ref if isinstance(target, Task) else target
-        super().__init__(_id_of(self.ref))
-        self._calls = calls
+        self.started = calls.transport.now()
+        super().__init__(calls, known, self.ref, policy, now=self.started, follows_submit=follows_submit)
         self._roster = roster
-        self.policy = policy
         self.deadline = deadline
         #: What was called for it, and can be called again.
         self.method = method
@@ -74,31 +78,9 @@ class Wait(Member):
         self.task = target if isinstance(target, Task) and target.is_final else None
         self._status = _status(target) if isinstance(target, Task) else None
         self.request = requests.get_task(self.task_id, email=self.ref.email)
-        self.started = calls.transport.now()
-        submitted = known.submitted_at(self.task_id)
-        known.meet(self.task_id, self.started)
-        self._born = self.started if submitted is None else submitted
-        #: Whether its age is known, and not only since when it has been waited for.
-        self._ours = submitted is not None
-        self._past = known.past(self.ref)
-        self._grace_ends = self._grace_end(submitted, follows_submit=isinstance(target, Task))
-        self._due = self._born + policy.first if isinstance(target, Task) else self.started
-        self._looked_at: float | None = None
         #: Whether a change of status is worth decoding the answer for.
         self._wants_changes = True
-        self._eta: Eta | None = None
-        self.looks = 0
-        self._failures = 0
         self.last_error: KlingMotionError | None = None
-
-    def _grace_end(self, submitted: float | None, *, follows_submit: bool) -> float:
-        """Until when a 404 may mean that the task is not visible yet."""
-        if submitted is not None or follows_submit:
-            return self._born + self.policy.grace
-        if self.ref.sent_at is None:
-            return self.started
-        age = (self._calls.transport.utcnow() - self.ref.sent_at) / timedelta(seconds=1)
-        return self.started + self.policy.grace - max(0.0, age)
 
     def __enter__(self) -> Wait:
         self._roster.join(self)
@@ -178,28 +160,6 @@ class Wait(Member):
 
     # --- when to look -----------------------------------------------------------------------------------------------
 
-    def interval(self, now: float) -> float:
-        """How long to sleep from `now` on, by the policy."""
-        age, quiet = now - self._born, self._past.quiet if self._ours else 0.0
-        if self._failures:
-            return self.policy.interval_after_failures(age, self._failures, self._calls.transport.random())
-        chance = self._calls.transport.random() if self.looks <= 1 or self.shown or age < quiet else 0.0
-        return self.policy.interval(age, chance, None if self._eta is None else self._eta.left(now), quiet)
-
-    def _next_due(self, now: float) -> float:
-        """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
-        if self.left:
-            return now
-        if self.shown:
-            seen = self._born if self._looked_at is None else self._looked_at
-            rare = min(max(seen - self._born, _RARELY), _AT_LEAST)
-            return max(self._due, seen + rare)
-        if self.let_go_at is not None:
-            spread = self.let_go_at + self._calls.transport.random() * self.interval(now)
-            self.let_go_at = None
-            self._due = max(self._due, spread)
-        return self._due
-
     def _wait(self) -> float:
         now = self._calls.transport.now()
         wait = max(self._next_due(now) - now, self._calls.pauses.remaining(self.request, now), 0.0)
@@ -261,24 +221,6 @@ class Wait(Member):
         if seen.is_final:
             self.task = seen
         return seen if before != self._status else None
-
-    def _note_estimate(self, left: float | None, now: float) -> None:
-        """Take in what is left to the end; most servers never say, so nothing is held until one does."""
-        if left is None:
-            self._eta = None
-            return
-        if self._eta is None:
-            self._eta = Eta()
-        self._eta.note(left, now, self._past.eta_unit)
-
-    def _note_end(self, before: float | None) -> None:
-        """Let later tasks know when this one ended, not yet `before`, and whether its estimates were believed."""
-        if self._failures:
-            return  # it may have ended long ago
-        if before is not None:
-            self._past.eta_unit = None if self._eta is None else self._eta.unit
-        if self._ours:
-            self._past.note_end(0.0 if before is None else before - self._born)
 
     def _note_failure(self, error: KlingMotionError) -> None:
         """Count a failed look, or end the wait if the answer is final or the patience is used up."""
@@ -351,12 +293,6 @@ class _Good:
     """A look that did not fail, and the task if it showed something new."""
 
     task: Task | None
-
-
-def _id_of(ref: TaskRef) -> int:
-    if ref.task_id is None:
-        raise ValueError("a wait needs a task id")
-    return ref.task_id
 
 
 def _status(task: Task) -> tuple[int | None, str | None, bool]:

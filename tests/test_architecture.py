@@ -29,7 +29,7 @@ RUNGS = (
     {"aiohttp_transport", "progress", "sources"},
     {"fetching"},
     {"reconciliation", "roster", "farewell", "uploads", "downloads", "video_downloads", "listing", "inventory"},
-    {"submitting"},
+    {"submitting", "schedule"},
     {"waiting"},
     {"engine"},
     {"batch"},
