@@ -15,10 +15,15 @@ from klingmotion.fetching import Fetcher, OnDownload, keep, temporary
 from klingmotion.models import DownloadProgress, Motion, MotionFiles
 from klingmotion.progress import Teller
 from klingmotion.refs import TaskRef
+from klingmotion.transport import bare
 
 #: What a motion can have.
 Part = Literal["bvh", "binary", "video", "cover"]
 PARTS: tuple[Part, ...] = get_args(Part)
+
+#: How JSON and web pages begin, after some space at most.
+_HEAD = 64
+_TEXTS = (b"{", b"[", b"<")
 
 
 class Downloads:
@@ -80,6 +85,7 @@ def _finish(part: Part, url: str, file: BinaryIO, target: Path, bvh: Path) -> Mo
     """Check a fetched file and give it its name; a BVH archive is unpacked too."""
     fetched = Path(file.name)
     if part in ("video", "cover"):
+        _refuse_text(part, file, url)
         keep(file, target)
         return MotionFiles(video=target) if part == "video" else MotionFiles(cover=target)
     if part == "binary":
@@ -95,6 +101,13 @@ def _finish(part: Part, url: str, file: BinaryIO, target: Path, bvh: Path) -> Mo
         keep(unpacked, bvh)
     keep(file, target)
     return MotionFiles(bvh=bvh, bvh_archive=target)
+
+
+def _refuse_text(part: Part, file: BinaryIO, url: str) -> None:
+    """Refuse a text: a host may answer with an error and status 200."""
+    file.seek(0)
+    if file.read(_HEAD).lstrip().startswith(_TEXTS):
+        raise DownloadError(f"{bare(url)} gave no {part}; list the motion again and download the new link", url=url)
 
 
 # --- Names ------------------------------------------------------------------------------------------------

@@ -6,10 +6,12 @@ or type, video and time in the list of tasks (HTTP contract, section 5.2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from attrs import define, field, frozen
 
+from klingmotion.links import same_file, same_url
 from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task
 from klingmotion.refs import TaskRef
 from klingmotion.wire import input_urls
@@ -83,7 +85,7 @@ class Evidence:
         if running is not None and alone and self.is_confirmed:
             return Verdict(self.candidates)
         missed = settled and listing.complete and not self.candidates and running is not None
-        missed = missed and not self._has_later(listing.tasks, strangers)
+        missed = missed and not self._may_hold_it(listing.tasks, strangers)
         explained = strangers | {task.id for task in listing.tasks}
         self._misses = self._misses + 1 if missed and not self._unexplained(running or (), explained) else 0
         return None
@@ -124,28 +126,36 @@ class Evidence:
         fitting = {task.id for task in tasks if self._fits(task)}
         return tuple(sorted(fitting - self._others - strangers))
 
-    def _has_later(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
-        """Whether a task of our inputs is there that is too late to be it: unless our clock is far behind."""
-        return self.ref.sent_at is not None and any(
-            task.created_at is not None and task.created_at > until(self.ref.sent_at)
+    def _may_hold_it(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
+        """Whether a task that is no candidate may be it all the same.
+
+        It may be too late only because our clock is far behind, and be of another file only because its URL was signed
+        anew: too little to take it for ours, and too much to send the submit again.
+        """
+        return any(
+            task.id not in strangers and self._is_made_of_ours(task, same_file) and not self._is_too_early(task)
             for task in tasks
-            if task.id not in strangers and self._is_made_of_ours(task)
         )
 
     def _fits(self, task: Task) -> bool:
-        if not self._is_made_of_ours(task):
-            return False
-        if task.created_at is None or self.ref.sent_at is None:
-            return True
-        return since(self.ref.sent_at) <= task.created_at <= until(self.ref.sent_at)
+        return self._is_made_of_ours(task, same_url) and not self._is_too_early(task) and not self._is_too_late(task)
 
-    def _is_made_of_ours(self, task: Task) -> bool:
+    def _is_too_early(self, task: Task) -> bool:
+        sent, created = self.ref.sent_at, task.created_at
+        return sent is not None and created is not None and created < since(sent)
+
+    def _is_too_late(self, task: Task) -> bool:
+        sent, created = self.ref.sent_at, task.created_at
+        return sent is not None and created is not None and created > until(sent)
+
+    def _is_made_of_ours(self, task: Task, same: Callable[[str | None, str | None], bool]) -> bool:
         kind = task.type or (task.info.type if task.info else None)
         urls = input_urls(task.info)
         if self.ref.image_url is None:
-            return kind in (None, EXTRACTION_TYPE) and urls[:1] == (self.ref.resource_url,)
+            return kind in (None, EXTRACTION_TYPE) and any(same(url, self.ref.resource_url) for url in urls[:1])
         # How the inputs of a video task are ordered is not documented, nor what its type is called.
-        return kind != EXTRACTION_TYPE and {self.ref.image_url, self.ref.resource_url} - {None} <= set(urls)
+        ours = {self.ref.image_url, self.ref.resource_url} - {None}
+        return kind != EXTRACTION_TYPE and all(any(same(url, own) for url in urls) for own in ours)
 
 
 def until(sent_at: datetime) -> datetime:

@@ -34,6 +34,8 @@ class History:
         self._start = None if start is None else _milliseconds(start)
         self._end = None if end is None else _milliseconds(end)
         self._found: dict[int, Task] = {}
+        #: Whether the server leaves out what was born in the very millisecond that a bound names.
+        self._leaves_out_its_bound = False
 
     async def whole(self) -> Listing | None:
         """Everything there is, with whether it is certainly all; `None` if nothing could be read."""
@@ -61,20 +63,33 @@ class History:
 
     async def _follow(self, edge: int | None, *, forward: bool) -> bool:
         """Add page after page until there is nothing new; whether that end was reached, and every entry has a name."""
-        named = True
+        named, longest = True, 0
         for _ in range(_MOST_PAGES):
-            page = await self._page(edge, forward=forward)
+            bound = self._bound(edge, forward=forward)
+            page = await self._page(bound, forward=forward)
             if page is None:
                 return False
+            if not self._leaves_out_its_bound and not _has(page.tasks, edge) and _has(self._found.values(), edge):
+                self._leaves_out_its_bound = True
+                continue
+            longest = max(longest, len(page.tasks))
             fresh = {task.id: task for task in page.tasks if task.id not in self._found}
             self._found |= fresh
-            named = named and page.nameless == 0 and not _is_out_of_bounds(page, edge, forward=forward)
+            named = named and page.nameless == 0 and not _is_out_of_bounds(page, bound, forward=forward)
             edge = _edge(page.tasks, max if forward else min)
+            if not fresh and len(page.tasks) == longest > 1:
+                return False  # a whole page of one instant, of which there may be more
             if not fresh or self._is_beyond(edge, forward=forward):
                 return named
             if edge is None:
                 return False  # entries without times cannot be followed
         return False
+
+    def _bound(self, edge: int | None, *, forward: bool) -> int | None:
+        """What to ask from, to see the millisecond `edge` once more: others born in it may have found no place."""
+        if edge is None or not self._leaves_out_its_bound or not _has(self._found.values(), edge):
+            return edge
+        return edge - 1 if forward else edge + 1
 
     def _is_beyond(self, edge: int | None, *, forward: bool) -> bool:
         """Whether a page that reaches to `edge` leaves nothing of interest on its further side."""
@@ -91,6 +106,11 @@ def _is_out_of_bounds(page: HistoryPage, edge: int | None, *, forward: bool) -> 
     """Whether a page shows what was not asked for: then the server ignores bounds, and the end is never certain."""
     times = [_milliseconds(task.created_at) for task in page.tasks if task.created_at]
     return edge is not None and any(time < edge if forward else time > edge for time in times)
+
+
+def _has(tasks: Iterable[Task], edge: int | None) -> bool:
+    """Whether one of the tasks was born in that millisecond."""
+    return any(_milliseconds(task.created_at) == edge for task in tasks if task.created_at)
 
 
 def _edge(tasks: Iterable[Task], end: Callable[[list[int]], int]) -> int | None:

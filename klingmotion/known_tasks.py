@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 from attrs import define, field, frozen
 
+from klingmotion.links import same_url
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
+from klingmotion.videos import makes_video
+from klingmotion.wire import input_urls
 
 #: Seconds after which a task is forgotten, so that memory stays flat. Longer than twice what the server's clock may be
 #: off and what a submit may take together: an older task is no candidate for an unclear submit anyway.
@@ -24,6 +27,8 @@ class Acquaintance:
 
     since: float
     reply_ref: str | None
+    #: The video it was made of, where that is known.
+    resource_url: str | None = None
 
 
 #: How many ends are remembered, and from how many on they count.
@@ -60,8 +65,9 @@ class KnownTasks:
     _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
     #: By whether they make a video.
     _pasts: defaultdict[bool, Past] = field(factory=lambda: defaultdict(Past))
-    #: Whether a list of tasks has ever shown one of these: whether it lists extractions at all is not documented.
-    listed: bool = False
+    #: The kinds of which a list of tasks has ever shown one of these, by whether they make a video: whether it lists
+    #: extractions at all is not documented.
+    _listed: set[bool] = field(factory=set)
 
     @classmethod
     def none(cls) -> KnownTasks:
@@ -78,7 +84,7 @@ class KnownTasks:
         """Note a task that this session submitted `now`."""
         if ref.task_id is not None:
             self.meet(ref.task_id, now)
-            self._met[ref.task_id] = Acquaintance(now, ref.reply_ref)
+            self._met[ref.task_id] = Acquaintance(now, ref.reply_ref, ref.resource_url)
 
     @contextmanager
     def submitting(self, ref: TaskRef) -> Iterator[None]:
@@ -112,6 +118,20 @@ class KnownTasks:
             if (met.since < sent if met.reply_ref is None else met.reply_ref != ref.reply_ref)
         )
 
+    def is_listed(self, ref: TaskRef) -> bool:
+        """Whether tasks of that kind are known to be listed."""
+        return (ref.image_url is not None) in self._listed
+
+    def note_listed(self, ref: TaskRef) -> None:
+        """Note that tasks of that kind are listed."""
+        self._listed.add(ref.image_url is not None)
+
     def note_listing(self, tasks: tuple[Task, ...]) -> None:
-        """Learn from a list of tasks whether it shows extractions at all."""
-        self.listed = self.listed or any(task.id in self._met for task in tasks)
+        """Learn from a list which kinds it shows: those of which a task known to exist is there, and recognisable."""
+        self._listed |= {makes_video(task) for task in tasks if self._recognises(task)}
+
+    def _recognises(self, task: Task) -> bool:
+        met = self._met.get(task.id)
+        if met is None or met.resource_url is None:
+            return met is not None
+        return any(same_url(url, met.resource_url) for url in input_urls(task.info))

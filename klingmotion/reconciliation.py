@@ -103,12 +103,12 @@ class Search:
         unconfirmed = len(self._evidence.candidates) == 1 and not self._evidence.is_confirmed
         if unconfirmed and self._rounds_after < _LAST_ROUNDS:
             return False  # it showed only just now and wants a second reading
-        if self._insist and not (self._evidence.absent and self._known.listed):
+        if self._insist and not (self._evidence.absent and self._known.is_listed(self._ref)):
             return self._rounds_after >= 2 and now >= self._patience_ends
         return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
 
     def _last_word(self) -> Verdict:
-        absent = self._evidence.absent and self._known.listed
+        absent = self._evidence.absent and self._known.is_listed(self._ref)
         certain = self._evidence.is_confirmed and self._known.is_alone(
             self._ref
         )  # the marks could not be read all the time

@@ -14,6 +14,7 @@ from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
 from klingmotion.converter import structure
 from klingmotion.errors import BODY_LIMIT, APIResponseError
+from klingmotion.links import same_file
 from klingmotion.models import Asset, Capacity, Deletion, Json, Motion, RunningTask, Task
 from klingmotion.refs import TaskRef
 from klingmotion.refusals import glimpse, status_error
@@ -260,15 +261,14 @@ def match(entry: Json, task: Task) -> Match | None:
         return Match(0, wire.motion(entry))
     if any(_same_id(entry.get("workId"), work) for work in works):
         return Match(1, wire.motion(entry))
-    if entry.get("assetId") is not None and _same_file(entry.get("url"), task.ref.resource_url):
+    if entry.get("assetId") is not None and _is_file(entry.get("url"), task.ref.resource_url):
         return Match(2, wire.motion(entry))
     return None
 
 
+def _is_file(found: Json, wanted: str | None) -> bool:
+    return isinstance(found, str) and same_file(found, wanted)
+
+
 def _same_id(found: Json, wanted: int) -> bool:
     return not isinstance(found, bool) and isinstance(found, int | str) and str(found) == str(wanted)
-
-
-def _same_file(found: Json, wanted: str | None) -> bool:
-    """Whether two URLs name one file: signatures in the query differ from listing to listing."""
-    return isinstance(found, str) and wanted is not None and found.split("?")[0] == wanted.split("?")[0]

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "klingmotion"
 
 #: From the bottom up. A module may import from earlier rungs only, never from its own.
 RUNGS = (
-    {"errors", "blanks"},
+    {"errors", "blanks", "links"},
     {"refs"},
     {"models"},
     {"accounts", "assets", "videos", "forms"},

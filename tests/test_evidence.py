@@ -240,6 +240,22 @@ def test_a_task_fits_by_type_video_and_time(changes: dict[str, Any], fits: bool)
     assert evidence.candidates == ((17,) if fits else ())
 
 
+def test_a_url_in_another_spelling_is_ours() -> None:
+    """Percent-encoding and scheme are not what a file is."""
+    evidence = Evidence(REF)
+    spelled = listed(url="http://CDN.example.test/in/%77alk.mp4")
+    assert readings(evidence, listing(spelled), listing(spelled)) == [None, Verdict((17,))]
+
+
+def test_a_url_that_was_signed_anew_may_be_ours_and_may_be_not() -> None:
+    """It is not taken for ours, and the submit is not taken for absent."""
+    evidence = Evidence(attrs.evolve(REF, resource_url=f"{VIDEO}?sign=abc"))
+    signed = listed(url=f"{VIDEO}?sign=xyz")
+    assert readings(evidence, *[listing(signed)] * 3) == [None] * 3
+    assert evidence.candidates == ()
+    assert not evidence.absent
+
+
 def test_the_time_window_allows_for_the_servers_clock() -> None:
     """The search starts well before the submit."""
     assert since(SENT) == SENT - CLOCK_SKEW
@@ -383,11 +399,30 @@ def test_a_list_is_trusted_once_it_has_shown_a_known_task() -> None:
     known.meet(17, 100.0)
     known.note_listing(())
     known.note_listing((listed(18),))
-    assert not known.listed
+    assert not known.is_listed(TaskRef())
     known.note_listing((listed(18), listed(17)))
-    assert known.listed
+    assert known.is_listed(TaskRef())
     known.note_listing(())
-    assert known.listed
+    assert known.is_listed(TaskRef())
+
+
+def test_a_list_of_videos_says_nothing_of_extractions() -> None:
+    """One that shows a video known to exist may list no extraction at all."""
+    known = KnownTasks.none()
+    known.meet(17, 100.0)
+    known.note_listing((listed(type="m2v_motion_control"),))
+    assert not known.is_listed(REF)
+    assert known.is_listed(attrs.evolve(REF, image_url="https://cdn.example.test/in/me.png"))
+
+
+def test_a_list_that_shows_other_urls_than_were_sent_proves_nothing() -> None:
+    """A task of it could not be recognised."""
+    known = KnownTasks.none()
+    known.submitted(attrs.evolve(REF, task_id=17), 100.0)
+    known.note_listing((listed(url="https://cdn.example.test/mirrored/1.mp4"),))
+    assert not known.is_listed(REF)
+    known.note_listing((listed(url=VIDEO.replace("https", "http")),))
+    assert known.is_listed(REF)
 
 
 def later(known: KnownTasks, now: float) -> KnownTasks:

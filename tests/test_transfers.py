@@ -417,6 +417,18 @@ async def test_a_corrupted_archive_is_never_given_its_name(part: str, tmp_path: 
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("text", [b'{"error": "link expired"}', b"\n<!doctype html>", b'["gone"]'])
+@pytest.mark.parametrize("part", ["video", "cover"])
+async def test_a_text_is_neither_video_nor_cover(part: str, text: bytes, tmp_path: Path) -> None:
+    """R4: a host may answer with an error and status 200."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", ServeBytes(text), times=None)
+        with pytest.raises(DownloadError, match=f"gave no {part}"):
+            await session.download_motion(motion, tmp_path, parts=[part])  # type: ignore[list-item]
+        assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_hostile_archive_is_refused_over_the_wire_too(tmp_path: Path) -> None:
     """R4: the table of tricks is in test_archive; here is one of them on its way."""
     packed = io.BytesIO()

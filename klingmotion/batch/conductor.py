@@ -55,7 +55,7 @@ class Conductor:
         self._calls = engine.calls
         self._journal = journal
         self._orders = orders
-        self.register = Register(self._tell_of)
+        self.register = Register(self._tell_of, on_full=self._check_finished)
         self.governor = Governor(engine.calls, orders.accounts, concurrency=orders.concurrency)
         self.failure: BaseException | None = None
         #: The task that conducts, once there is one.
@@ -143,13 +143,15 @@ class Conductor:
         self._finished.set()
 
     def _check_finished(self) -> None:
-        if not self._has_begun or self._looking or not self.register.is_over:
+        if not self._has_begun or self._looking or not (self.register.is_over or self.register.is_stuck):
             return
         doubtful = self.register.doubtful
         if doubtful and not self._stopping:
             self._looking = True
             self._crew.run(self._look_again())
             return
+        if not self.register.is_over:
+            return  # it is the reader of the outcomes that is waited for
         for row in list(doubtful.values()):
             self.register.settle(row)
         self._finished.set()
@@ -229,6 +231,8 @@ class Conductor:
             self.register.open(row.key, given)
         elif row.state is State.NEW:
             self.register.open(row.key, given)
+            if row.postponed:  # its file was not where it had been, and here it is under another name
+                await self._journal.release(row, self._now())
             self._queues.put_new()
         else:
             self.register.tell(row, given, earlier=row.updated_at < self._began)

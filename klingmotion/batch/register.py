@@ -41,10 +41,14 @@ class BatchTotals:
 
 
 class Register:
-    """The clips of one run, by their keys. `on_outcome` hears of every outcome as it is written down."""
+    """The clips of one run, by their keys.
 
-    def __init__(self, on_outcome: Callable[[Outcome], None]) -> None:
+    `on_outcome` hears of every outcome as it is written down, `on_full` of an input that has to wait for room.
+    """
+
+    def __init__(self, on_outcome: Callable[[Outcome], None], *, on_full: Callable[[], None] = lambda: None) -> None:
         self._on_outcome = on_outcome
+        self._on_full = on_full
         self.outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self.counts: Counter[str] = Counter()
         #: No more clips will come in.
@@ -58,6 +62,8 @@ class Register:
         self._unnamed: dict[str, Outcome] = {}
         self._taken_in = 0
         self._consumed = asyncio.Event()
+        #: An input waits until there is room for it.
+        self._full = False
 
     def __contains__(self, key: str) -> bool:
         return key in self._open
@@ -124,6 +130,11 @@ class Register:
         """Whether nothing is left but what is uncertain."""
         return self.complete and not self._open.keys() - self.doubtful.keys()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the next clip can come in only when the uncertain ones, of which alone there are any, are over."""
+        return self._full and not self._open.keys() - self.doubtful.keys()
+
     def totals(self, *, slots: int) -> BatchTotals:
         """How far it has come."""
         running = len(self.running)
@@ -136,8 +147,11 @@ class Register:
     async def take_in(self, most: int) -> None:
         """Count one more input, as soon as fewer than `most` wait for their outcome to be consumed."""
         while self._taken_in >= most:
+            self._full = True
+            self._on_full()
             self._consumed.clear()
             await self._consumed.wait()
+        self._full = False
         self._taken_in += 1
 
     def consumed(self, outcome: Outcome) -> None:

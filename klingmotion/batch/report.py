@@ -141,7 +141,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(f"there is no journal {path}")
     # Without a log beside it nobody writes, and a run that begins now writes to its log first. Reading the file as one
     # that never changes leaves nothing behind, and needs no right to write where it lies.
-    log = path.with_name(f"{path.name}-wal")
+    real = path.resolve()  # where the log is, whatever the journal is called here
+    log = real.with_name(f"{real.name}-wal")
     still = "" if log.exists() and log.stat().st_size else "&immutable=1"
     with explained(path), closing(connect(f"{path.absolute().as_uri()}?mode=ro{still}", uri=True)) as connection:
         if not check(connection, path):

@@ -17,6 +17,7 @@ from klingmotion.errors import (
     APIConnectionError,
     AssetNotFoundError,
     KlingMotionError,
+    NotFoundError,
     RateLimitError,
     SubmitUncertainError,
 )
@@ -34,7 +35,12 @@ _HELD = 1.0
 #: How often one clip is uploaded anew because the service lost its asset.
 _MOST_RETRIES = 1
 
-#: The fact that GET /tasks has shown a task known to exist.
+#: How often a submit that was proved absent is sent again. A service of which that is true time after time does not
+#: say what it does, and may be taking money for it.
+_MOST_ABSENCES = 2
+_ABSENT = "absent"
+
+#: The fact that GET /tasks has shown an extraction known to exist.
 LISTED = "listed"
 
 
@@ -68,18 +74,19 @@ class Submission(Position):
             email=self.row.email,
             reply_url=self._plan.reply_url,
         )
+        until = begun + self._plan.settle / 2
         try:
-            task = await self._engine.submitter.submit_once(request, self.row.ref, until=begun + self._plan.settle / 2)
-        except KlingMotionError as error:
-            await self._not_accepted(error)
-            return
-        try:
+            try:
+                task = await self._engine.submitter.submit_once(request, self.row.ref, until=until)
+            except KlingMotionError as error:
+                await self._not_accepted(error)
+                return
             if task is not None:
                 await self._submitted(task)
                 return
         except TaskTakenError as error:  # the server named one of before: ours has to be looked for
             logger.warning("%s", error, extra={"reply_ref": reply_ref})
-            self.task = None
+            self.task = self.error = None
         self._unclear = clock.now()
 
     async def _not_accepted(self, error: KlingMotionError) -> None:
@@ -110,6 +117,8 @@ class Submission(Position):
         """
         await self._meet_neighbours()
         settle = self._plan.settle
+        if self._unclear is None and self.row.state is State.SUBMITTING:
+            self._unclear = self._calls.transport.now()  # of an earlier process, whose clock is not to be relied on
         try:
             task = await self._engine.submitter.resolve(
                 self.row.ref,
@@ -124,21 +133,19 @@ class Submission(Position):
         else:
             await self._found(task)
         finally:
-            if self._engine.known.listed:
+            if self._engine.known.is_listed(self.row.ref):
                 await self._journal.remember(LISTED, "yes")
 
     async def _found(self, task: Task) -> None:
         try:
             await self._submitted(task, note="found")
         except TaskTakenError as error:
-            self.error = SubmitUncertainError(f"{error}; which is its own cannot be told", ref=self.row.ref)
-            if self.row.state is not State.UNCERTAIN:
-                await self._step(State.UNCERTAIN, Change(error=described(self.error), clear=("lane",)))
+            await self._give_up(SubmitUncertainError(f"{error}; which is its own cannot be told", ref=self.row.ref))
 
     async def _meet_neighbours(self) -> None:
         """Tell the search which tasks are other clips', and whether the list is known to show any."""
         if await self._journal.recall(LISTED):
-            self._engine.known.listed = True
+            self._engine.known.note_listed(self.row.ref)
         when = self.row.submit_at or datetime.now(UTC)
         around = CLOCK_SKEW + LATEST + timedelta(seconds=self._plan.settle)
         for row in await self._journal.owners(self.row.account or "", when - around, when + around):
@@ -152,18 +159,27 @@ class Submission(Position):
         if self._calls.closed:
             raise error
         if error.candidates:
-            await self._adopt(error.candidates)
-        elif error.absent:
-            await self._step(State.ASSETS, Change(note="absent"))
-        elif self.row.state is not State.UNCERTAIN:
-            self.error = error
-            await self._step(State.UNCERTAIN, Change(error=described(error), clear=("lane",)))
+            await self._adopt(error)
+        elif error.absent and await self._may_be_sent_again():
+            await self._step(State.ASSETS, Change(note=_ABSENT))
         else:
-            self.error = error
+            await self._give_up(error)
 
-    async def _adopt(self, candidates: tuple[int, ...]) -> None:
+    async def _give_up(self, error: SubmitUncertainError) -> None:
+        self.error = error
+        if self.row.state is not State.UNCERTAIN:
+            await self._step(State.UNCERTAIN, Change(error=described(error), clear=("lane",)))
+
+    async def _may_be_sent_again(self) -> bool:
+        events = await self._journal.events(self.row.key)
+        return sum(event.note == _ABSENT for event in events) < _MOST_ABSENCES
+
+    async def _adopt(self, error: SubmitUncertainError) -> None:
         """Take the oldest of several tasks made for this clip that has not failed; the others are kept for the bill."""
-        tasks = [await self._seen(task_id) for task_id in candidates]
+        tasks = [task for task_id in error.candidates if (task := await self._seen(task_id)) is not None]
+        if not tasks:
+            await self._give_up(error)
+            return
         going = [task for task in tasks if not (task.is_final and not task.succeeded)] or tasks
         oldest = min(going, key=lambda task: (task.created_at is None, task.created_at, task.id))
         extra = tuple(task.id for task in tasks if task is not oldest)
@@ -176,6 +192,10 @@ class Submission(Position):
             )
         await self._submitted(attrs.evolve(oldest, ref=attrs.evolve(self.row.ref, task_id=oldest.id)), extra=extra)
 
-    async def _seen(self, task_id: int) -> Task:
+    async def _seen(self, task_id: int) -> Task | None:
+        """A task as it is, if the service knows it: a list may name what is not there."""
         ref = attrs.evolve(self.row.ref, task_id=task_id)
-        return await self._patiently(lambda: self._engine.look(ref))
+        try:
+            return await self._patiently(lambda: self._engine.look(ref))
+        except NotFoundError:
+            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +61,7 @@ class Bench:
             path.write_bytes(mp4(5.0, padding=number + 1))
         return paths
 
-    def batch(self, videos: Iterable[Path] = (), **options: Any) -> Batch:
+    def batch(self, videos: Iterable[Path] | AsyncIterable[Path] = (), **options: Any) -> Batch:
         return self.session.extract_motions(videos, **{"journal": self.journal} | options)
 
     async def run(self, videos: Iterable[Path] = (), **options: Any) -> list[Outcome]:

@@ -20,6 +20,7 @@ import pytest
 from klingmotion import JournalError
 from klingmotion.batch.database import APPLICATION_ID, MIGRATIONS
 from klingmotion.batch.journal import Change, Row, State, TaskTakenError
+from klingmotion.batch.report import summary
 from klingmotion.batch.sqlite_journal import SqliteJournal
 from tests.batch.journals import (
     ANN,
@@ -434,6 +435,16 @@ async def test_everything_comes_back_from_the_file(tmp_path: Path) -> None:
         before = await every_state(journal)
     async with opened(tmp_path / "run.db") as journal:
         assert await journal.rows() == list(before.values())
+
+
+async def test_an_open_journal_is_read_by_whatever_name_it_has(tmp_path: Path) -> None:
+    """Its log lies beside the file, not beside a link to it."""
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(tmp_path / "run.db")
+    async with opened(tmp_path / "run.db") as journal:
+        await added(journal)
+        assert summary(link).states == summary(tmp_path / "run.db").states == {State.NEW: 1}
 
 
 async def test_a_journal_in_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from klingmotion.emulator import (
     Lag,
     Pass,
     RateLimited,
+    Replace,
     StallAfter,
     StallBefore,
     Status,
@@ -52,7 +54,7 @@ from klingmotion.emulator import (
 )
 from klingmotion.emulator import Outcome as Fate
 from klingmotion.wire import motion as motion_of
-from tests.batch.journals import ANN, BEN, SharedJournal
+from tests.batch.journals import ANN, BEN, SharedJournal, opened
 from tests.batch.runs import TASK, Bench, bench, statuses
 from tests.stage import now, virtual_session
 
@@ -574,6 +576,49 @@ async def test_an_iterable_that_raises_ends_the_intake_only(tmp_path: Path, afte
         assert statuses(outcomes) == ({"done": after} if after else {})
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_uncertain_clips_do_not_keep_others_from_coming_in(tmp_path: Path, ordered: bool) -> None:
+    """B5: they are looked at once more when there is no room for others, and not only in the end."""
+    async with bench(tmp_path, limit=1) as at:
+        at.emulator.fail("submit_motion", DropAfter(), times=1 if ordered else None)
+        for endpoint in ("list_running", "list_tasks"):
+            at.emulator.fail(endpoint, Html(502), times=None)
+        outcomes = await at.run(at.clips(40), settle=10.0, ordered=ordered)
+        assert statuses(outcomes) == ({"uncertain": 1, "done": 39} if ordered else {"uncertain": 40})
+
+
+async def test_many_uncertain_clips_of_an_earlier_run_are_looked_at_again(tmp_path: Path) -> None:
+    """B2: given once more, they fill all the room there is."""
+    async with bench(tmp_path, limit=1) as at:
+        clips = at.clips(30)
+        at.emulator.fail("submit_motion", DropAfter(), times=None)
+        for endpoint in ("list_running", "list_tasks"):
+            at.emulator.fail(endpoint, Html(502), times=None)
+        assert statuses(await at.run(clips, settle=10.0)) == {"uncertain": 30}
+        for endpoint in ("submit_motion", "list_running", "list_tasks"):
+            at.emulator.heal(endpoint)
+        assert statuses(await at.run(clips, settle=10.0)) == {"done": 30}
+        at.assert_once_each(30)
+
+
+async def test_a_clip_that_was_renamed_before_its_upload_is_done_under_its_new_name(tmp_path: Path) -> None:
+    """B6: what was left to the next run under one name is taken up under another in this one."""
+    async with bench(tmp_path) as at:
+        (clip,) = at.clips(1)
+        moved = clip.with_name("moved.mp4")
+
+        async def videos() -> AsyncIterator[Path]:
+            yield clip
+            await asyncio.sleep(100)
+            assert statuses(seen) == {"unfinished": 1}
+            yield moved
+
+        seen: list[Outcome] = []
+        batch = at.batch(videos(), on_start=lambda source: clip.rename(moved) if source == str(clip) else None)
+        await read(batch, seen)
+        assert statuses(seen) == {"unfinished": 1, "done": 1}
+
+
 async def test_an_endless_iterable_is_read_as_far_as_it_is_needed(tmp_path: Path) -> None:
     """Memory and journal stay small, however much there is to come."""
     async with bench(tmp_path) as at:
@@ -706,6 +751,74 @@ async def test_a_submit_that_never_arrived_is_sent_again_once_that_is_proved(tmp
         assert statuses(await at.run(at.clips(4), settle=120.0)) == {"done": 4}
         assert at.emulator.books.count("submit_motion") == 5
         at.assert_once_each(4)
+
+
+async def test_a_submit_that_is_absent_time_after_time_is_given_up_as_uncertain(tmp_path: Path) -> None:
+    """S1: a service that answers 500 for ever, and lists nothing, may be taking money all the time."""
+    async with bench(tmp_path, limit=1) as at:
+        first, *others = at.clips(3)
+        assert statuses(await at.run([first])) == {"done": 1}
+        at.emulator.fail("submit_motion", DropBefore(), times=3)
+        outcomes = await at.run([first, *others], settle=30.0)
+        assert statuses(outcomes) == {"done": 2, "uncertain": 1}
+        (doubt,) = (outcome for outcome in outcomes if not outcome.ok)
+        assert at.answers()[None] == 3, "sent, and sent again twice"
+        assert isinstance(doubt.error, SubmitUncertainError)
+        assert doubt.error.absent
+        assert statuses(await at.run(settle=30.0, resubmit_uncertain=True))["done"] >= 1
+
+
+async def test_the_age_of_a_submit_is_not_believed_of_a_clock_that_was_set_forward(tmp_path: Path) -> None:
+    """B2: the process was ended and the clock jumps an hour; the list still lags, as it does within the window."""
+    async with bench(tmp_path, scheduler_delay="never", history_delay=Lag(seconds=60)) as at:
+        first, second = at.clips(2)
+        assert statuses(await at.run([first])) == {"done": 1}
+        await asyncio.sleep(100)
+        at.emulator.fail("submit_motion", StallAfter(600))
+        batch = at.batch([second], settle=120.0)
+        reading = asyncio.create_task(anext(batch))
+        await asyncio.sleep(10)
+        reading.cancel()
+        await batch.aclose()
+        async with opened(at.journal) as journal:
+            (row,) = [row for row in await journal.rows() if row.state is State.SUBMITTING]
+        assert row.submit_at is not None
+        with sqlite3.connect(at.journal) as raw:
+            raw.execute("UPDATE rows SET submit_at = submit_at - 300 WHERE state = 'submitting'")
+        raw.close()
+        assert statuses(await at.run(settle=120.0)) == {"done": 1}
+        at.assert_once_each(2)
+
+
+async def test_a_submit_that_is_answered_with_another_clips_failure_is_looked_for(tmp_path: Path) -> None:
+    """S2: whatever the answer says of it, that task is not this clip's."""
+    async with bench(tmp_path) as at:
+        first, second = at.clips(2)
+        (earlier,) = await at.run([first])
+        assert earlier.ref is not None
+        lie = {"task": {"id": earlier.ref.task_id}, "status": 50, "status_name": "failed", "status_final": True}
+        at.emulator.fail("submit_motion", Replace(lie))
+        assert statuses(await at.run([first, second], settle=30.0)) == {"done": 2}
+
+
+async def test_a_list_that_names_what_is_not_there_is_not_believed(tmp_path: Path) -> None:
+    """S2: of two tasks under one mark, the one that exists is ours."""
+    async with bench(tmp_path) as at:
+        at.emulator.fail("submit_motion", DropAfter())
+        batch = at.batch(at.clips(1), settle=30.0)
+
+        async def lie() -> None:
+            while not at.emulator.books.tasks:  # noqa: ASYNC110  # nothing tells but looking
+                await asyncio.sleep(0.01)
+            (task,) = at.emulator.books.tasks
+            entries = [{"id": number, "replyRef": task.reply_ref, "email": ANN} for number in (task.task_id, 99)]
+            at.emulator.fail("list_running", Replace(entries), times=None)
+
+        lying = asyncio.create_task(lie())
+        outcomes: list[Outcome] = []
+        await read(batch, outcomes)
+        await lying
+        assert statuses(outcomes) == {"done": 1}
 
 
 async def test_the_settle_window_begins_when_the_submit_has_become_unclear(tmp_path: Path) -> None:

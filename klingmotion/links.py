@@ -1,0 +1,28 @@
+"""URLs compared: a list may spell one otherwise than it was sent, or sign it anew."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, unquote, urlsplit
+
+
+def same_url(one: str | None, other: str | None) -> bool:
+    """Whether two URLs are one but for scheme, case of the host and percent-encoding."""
+    if one is None or other is None:
+        return False
+    return one == other or _place(one) == _place(other)
+
+
+def same_file(one: str | None, other: str | None) -> bool:
+    """Whether two URLs are one but for that and for the query: signatures in it differ from list to list."""
+    if one is None or other is None:
+        return False
+    return one == other or _place(one)[:2] == _place(other)[:2]
+
+
+def _place(url: str) -> tuple[str, str, str]:
+    """Host, path and query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = SplitResult("", "", url, "", "")
+    return parts.netloc.lower(), unquote(parts.path), unquote(parts.query)
