@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from klingmotion.aiohttp_transport import AiohttpTransport
     from klingmotion.assets import AssetDeletion, UploadedAsset
     from klingmotion.batch.batch import Batch
+    from klingmotion.batch.intake import Videos
     from klingmotion.batch.outcome import Outcome
     from klingmotion.batch.register import BatchTotals
+    from klingmotion.callbacks import OnTask
+    from klingmotion.downloads import Part
+    from klingmotion.engine import TaskLike
     from klingmotion.errors import (
         AccountError,
         APIConnectionError,
@@ -48,7 +52,9 @@ if TYPE_CHECKING:
         TaskTimeoutError,
     )
     from klingmotion.farewell import OnCancel
+    from klingmotion.fetching import OnDownload
     from klingmotion.forms import VideoOptions
+    from klingmotion.media import FileLike
     from klingmotion.models import (
         Asset,
         Capacity,
@@ -77,7 +83,9 @@ if TYPE_CHECKING:
     from klingmotion.responses import Response
     from klingmotion.retry import PollPolicy, RetryPolicy
     from klingmotion.session import MotionSession
+    from klingmotion.sources import ImageLike, MotionLike
     from klingmotion.transport import ByteSource, Download, Transport
+    from klingmotion.uploads import OnUpload
     from klingmotion.videos import Video, VideoFile
 
 __version__ = "0.1.0"
@@ -108,7 +116,9 @@ __all__ = [
     "DownloadProgress",
     "Endpoint",
     "EndpointUnavailableError",
+    "FileLike",
     "GoneError",
+    "ImageLike",
     "InsufficientCreditsError",
     "InternalServerError",
     "InvalidRequestError",
@@ -120,11 +130,16 @@ __all__ = [
     "ModerationError",
     "Motion",
     "MotionFiles",
+    "MotionLike",
     "MotionNotListedError",
     "MotionSession",
     "NotFoundError",
     "OnCancel",
+    "OnDownload",
+    "OnTask",
+    "OnUpload",
     "Outcome",
+    "Part",
     "PermissionDeniedError",
     "PersonNotFoundError",
     "PointGrant",
@@ -144,6 +159,7 @@ __all__ = [
     "TaskGoneError",
     "TaskInfo",
     "TaskInput",
+    "TaskLike",
     "TaskRef",
     "TaskTimeoutError",
     "Ticket",
@@ -155,6 +171,7 @@ __all__ = [
     "Video",
     "VideoFile",
     "VideoOptions",
+    "Videos",
     "Work",
     "WorkComment",
     "__version__",
@@ -165,19 +182,16 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "accounts": (
-            "Account",
-            "AccountSession",
-            "Balance",
-        ),
+        "accounts": ("Account", "AccountSession", "Balance"),
         "aiohttp_transport": ("AiohttpTransport",),
-        "assets": (
-            "AssetDeletion",
-            "UploadedAsset",
-        ),
+        "assets": ("AssetDeletion", "UploadedAsset"),
         "batch.batch": ("Batch",),
+        "batch.intake": ("Videos",),
         "batch.outcome": ("Outcome",),
         "batch.register": ("BatchTotals",),
+        "callbacks": ("OnTask",),
+        "downloads": ("Part",),
+        "engine": ("TaskLike",),
         "errors": (
             "AccountError",
             "APIConnectionError",
@@ -211,7 +225,9 @@ _HOMES = {
             "TaskTimeoutError",
         ),
         "farewell": ("OnCancel",),
+        "fetching": ("OnDownload",),
         "forms": ("VideoOptions",),
+        "media": ("FileLike",),
         "models": (
             "Asset",
             "Capacity",
@@ -236,25 +252,14 @@ _HOMES = {
             "WorkComment",
         ),
         "refs": ("TaskRef",),
-        "requests": (
-            "Endpoint",
-            "Request",
-        ),
+        "requests": ("Endpoint", "Request"),
         "responses": ("Response",),
-        "retry": (
-            "PollPolicy",
-            "RetryPolicy",
-        ),
+        "retry": ("PollPolicy", "RetryPolicy"),
         "session": ("MotionSession",),
-        "transport": (
-            "ByteSource",
-            "Download",
-            "Transport",
-        ),
-        "videos": (
-            "Video",
-            "VideoFile",
-        ),
+        "sources": ("MotionLike", "ImageLike"),
+        "transport": ("ByteSource", "Download", "Transport"),
+        "uploads": ("OnUpload",),
+        "videos": ("Video", "VideoFile"),
     }.items()
     for name in names
 }
