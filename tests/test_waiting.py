@@ -510,6 +510,15 @@ async def test_watching_a_task_that_fails_ends_with_the_failed_state() -> None:
         assert states[-1].error == "no person in the video"
 
 
+@pytest.mark.parametrize(("task", "timeout"), [("nonsense", None), (17, -1)])
+async def test_watching_what_cannot_be_watched_is_refused_before_the_first_step(task: int | str, timeout: int) -> None:
+    """As by the other methods: where it is called."""
+    async with staged() as (emulator, session):
+        with pytest.raises(InvalidRequestError):
+            session.watch_task(task, timeout=timeout)
+        assert emulator.books.count() == 0
+
+
 async def test_leaving_a_watch_early_leaks_nothing() -> None:
     """W9: no task is left running."""
     async with staged(Emulator(progress=ByTime(500, 500))) as (_, session):

@@ -86,7 +86,8 @@ class BatchMethods(SessionCore):
             on_progress: Called with the path and the bytes of it that were handed over so far.
             on_submitted: Called with the path and the new task.
             on_change: Called with the path and every new state of the task.
-            on_done: Called with every outcome. A callback that raises is logged and holds nothing up.
+            on_done: Called with every outcome; the batch is over when the last such call is. A callback that raises is
+                logged and holds nothing up.
 
         Returns:
             An async iterator over an `Outcome` for each clip. Errors of one clip are in its outcome; what ends the

@@ -47,7 +47,7 @@ class TaskMethods(SessionCore):
         del task  # what is asleep holds no task
         return await wait.final(on_change, on_cancel)
 
-    async def watch_task(
+    def watch_task(
         self,
         task: TaskLike,
         *,
@@ -57,9 +57,18 @@ class TaskMethods(SessionCore):
     ) -> AsyncIterator[Task]:
         """Every new state of a task, ending with the final one, be it a success or a failure.
 
+        The timeout begins with the first state asked for. Leaving early leaves the task alone.
+
         Raises:
             KlingMotionError: As `wait_for_task`, but for `TaskFailedError`.
         """
+        self._engine.ref(task, email)  # refuses what is no task here, not at the first step; so does the next line
+        self._engine.deadline(timeout)
+        return self._watched(task, timeout, poll, email)
+
+    async def _watched(
+        self, task: TaskLike, timeout: float | None, poll: PollPolicy | None, email: str | None
+    ) -> AsyncIterator[Task]:
         deadline = self._engine.deadline(timeout)
         target = await self._engine.target(task, email, deadline)
         if isinstance(target, Task) and target.is_final:
