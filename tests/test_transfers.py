@@ -22,6 +22,7 @@ import pytest
 from klingmotion import (
     AiohttpTransport,
     APIResponseError,
+    APITimeoutError,
     DownloadError,
     DownloadProgress,
     InvalidRequestError,
@@ -403,6 +404,16 @@ async def test_a_host_that_goes_on_failing_leaves_nothing_behind(tmp_path: Path)
         emulator.fail("file", CutAt(1000), times=None)
         with pytest.raises(KlingMotionError):
             await session.download_motion(motion, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_host_that_stays_silent_is_no_full_disk(tmp_path: Path) -> None:
+    """R4: a timeout is what it is called, so that whoever runs a batch knows that it passes."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", StallBefore(1000), times=None)
+        with pytest.raises(APITimeoutError, match="no whole answer"):
+            await session.download_motion(motion, tmp_path, parts=["bvh"])
         assert list(tmp_path.iterdir()) == []
 
 
