@@ -1,4 +1,4 @@
-"""The transport over aiohttp. With `http_sessions` it is all of the client that knows it."""
+"""The transport over aiohttp. With `http_sessions` and `http_failures` it is all of the client that knows it."""
 
 from __future__ import annotations
 
@@ -13,51 +13,22 @@ import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
 
 from klingmotion.body import STALL, Body
-from klingmotion.errors import (
-    APIConnectionError,
-    APIResponseError,
-    APITimeoutError,
-    DownloadError,
-    InvalidRequestError,
-    KlingMotionError,
-)
+from klingmotion.errors import APIConnectionError, DownloadError, InvalidRequestError, KlingMotionError
+from klingmotion.http_failures import CONNECT, cut, translated
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
 from klingmotion.requests import Request
 from klingmotion.responses import Response
+from klingmotion.secret import Secret
 from klingmotion.transport import ByteSource, Download, bare
 
 #: Bytes of a JSON answer that are read at most.
 ANSWER_LIMIT = 32 * 1024 * 1024
 
-#: Seconds to open a connection.
-CONNECT = 15.0
-
 #: aiohttp's own limits: those on the whole are kept by `Limits`.
 _CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
 _HOPS = 3
-
-
-class Secret:
-    """A text that shows itself to no one by accident."""
-
-    __slots__ = ("_encoded", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._encoded = text.encode()
-
-    def reveal(self) -> str:
-        """The text."""
-        return self._text
-
-    def taken_out_of(self, content: bytes) -> bytes:
-        """`content`, with asterisks wherever it repeats the text."""
-        return content.replace(self._encoded, b"***")
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
 
 
 class AiohttpTransport:
@@ -136,7 +107,7 @@ class AiohttpTransport:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         work = f"the download of {bare(url)}"
         limit = self._limits.within(None)
-        cut = False
+        closed = False
         try:
             with limit:
                 async with await _opened(http, target, headers, work) as response:
@@ -146,9 +117,9 @@ class AiohttpTransport:
         except TimeoutError:
             if not limit.cut:
                 raise  # the caller's own
-            cut = True
-        if cut:
-            raise _closed(work)
+            closed = True
+        if closed:
+            raise cut(work)
 
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
@@ -196,11 +167,11 @@ class AiohttpTransport:
                     response = await self._redirected(http, request, response)
                 return response
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
+            failure = cut(request.work) if limit.cut else translated(error, request.work, timeout)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
             if not http.closed:
                 raise
-            failure = _closed(request.work)
+            failure = cut(request.work)
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
@@ -301,7 +272,7 @@ async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str]
     try:
         return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
     except (aiohttp.ClientError, OSError) as error:
-        failure = _translated(error, work, None)
+        failure = translated(error, work, None)
     except UnicodeError:  # a host that cannot be one
         failure = _no_link(str(url))
     raise failure
@@ -313,31 +284,6 @@ async def _pieces(response: aiohttp.ClientResponse, work: str) -> AsyncGenerator
         async for piece in response.content.iter_any():
             yield piece
     except (aiohttp.ClientError, OSError) as error:
-        failure = _translated(error, work, None)
+        failure = translated(error, work, None)
     if failure is not None:
         raise failure
-
-
-def _closed(work: str) -> KlingMotionError:
-    return APIConnectionError(f"{work} was cut: the session was closed")
-
-
-def _translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:
-    """The error of ours for one of aiohttp's. It keeps its cause unless that holds the request's headers."""
-    failure: KlingMotionError
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        failure = APITimeoutError(f"{work} found no connection within {CONNECT:g} s", sent=False)
-    elif isinstance(error, TimeoutError):
-        limit = f"within {timeout:.3g} s" if timeout is not None else f"for {STALL:g} s"
-        failure = APITimeoutError(f"{work} got no whole answer {limit}")
-    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
-        failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
-    elif isinstance(error, aiohttp.ClientResponseError):
-        # Its text repeats what was received, and its attributes what was sent: neither may show the token.
-        return APIResponseError(f"{work} got an answer that is not proper HTTP")
-    elif isinstance(error, aiohttp.ClientPayloadError):
-        failure = APIResponseError(f"{work} got an answer that was cut short or is too long")
-    else:
-        failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
-    failure.__cause__ = error
-    return failure

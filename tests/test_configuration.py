@@ -12,9 +12,10 @@ import pytest
 
 import klingmotion
 from klingmotion import MotionSession
-from klingmotion.aiohttp_transport import AiohttpTransport, Secret
+from klingmotion.aiohttp_transport import AiohttpTransport
 from klingmotion.configuration import BASE_URL, checked_base_url, token_trouble
 from klingmotion.errors import ConfigurationError, KlingMotionError
+from klingmotion.secret import Secret
 
 TOKEN = "user:1-example"
 #: The part of the token that must not show: the shape alone is in the texts of errors.
