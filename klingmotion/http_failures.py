@@ -17,7 +17,10 @@ def cut(work: str) -> KlingMotionError:
 
 
 def translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:
-    """The error of ours for one of aiohttp's. It keeps its cause unless that holds the request's headers."""
+    """The error of ours for one of aiohttp's.
+
+    It keeps its cause unless that holds what was sent, or repeats what was received: either may show the token.
+    """
     failure: KlingMotionError
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         failure = APITimeoutError(f"{work} found no connection within {CONNECT:g} s", sent=False)
@@ -27,10 +30,11 @@ def translated(error: Exception, work: str, timeout: float | None) -> KlingMotio
     elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
         failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
     elif isinstance(error, aiohttp.ClientResponseError):
-        # Its text repeats what was received, and its attributes what was sent: neither may show the token.
         return APIResponseError(f"{work} got an answer that is not proper HTTP")
     elif isinstance(error, aiohttp.ClientPayloadError):
-        failure = APIResponseError(f"{work} got an answer that was cut short or is too long")
+        return APIResponseError(f"{work} got an answer that was cut short or is too long")
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        return APIConnectionError(f"{work} lost its connection before an answer was there")
     else:
         failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
     failure.__cause__ = error

@@ -178,9 +178,13 @@ async def test_a_dead_link_is_no_reason_to_show_its_signature(tmp_path: object) 
     [
         f"Authorization: Bearer {CANARY}\r\n\r\n".encode(),
         f"HTTP/1.1 200 OK\r\nX-Echo: Bearer {CANARY}\x00\r\n\r\n".encode(),
+        f"HTTP/1.1 401 Oops\r\nX-Echo: Bearer {CANARY}\r\nConte".encode(),
+        f"HTTP/1.1 200 {CANARY}\r\n".encode(),
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{CANARY}\r\n".encode(),
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 24\r\n\r\n{CANARY}".encode(),
         b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n" + f'{{"error": "{CANARY}"}}'.encode("utf-16"),
     ],
-    ids=["status line", "header", "UTF-16"],
+    ids=["status line", "header", "half a head", "half a status line", "size of a chunk", "packed", "UTF-16"],
 )
 async def test_an_answer_that_is_no_answer_cannot_reveal_the_token(answer: bytes) -> None:
     """T3: nor can what the HTTP library says of it."""
