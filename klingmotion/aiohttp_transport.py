@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -222,6 +223,10 @@ def _finish(wake: asyncio.Future[None]) -> None:
         wake.set_result(None)
 
 
+#: What stands in no URL as it is sent.
+_UNQUOTED = re.compile(r"[^!-~]")
+
+
 def _file_url(url: str) -> URL:
     """The URL of a file, which the server has named.
 
@@ -229,7 +234,7 @@ def _file_url(url: str) -> URL:
         DownloadError: It is no http or https URL.
     """
     try:
-        target = URL(url, encoded="%" in url)
+        target = URL(url, encoded="%" in url and not _UNQUOTED.search(url))
         if target.scheme in ("http", "https") and target.raw_host and target.port:
             return target
     except (ValueError, AssertionError):  # what a URL that is none gives
@@ -242,10 +247,11 @@ def _no_link(url: str) -> DownloadError:
 
 
 def _within(url: URL, location: str) -> URL | None:
-    """Where a redirect leads, if that is within the origin of `url`."""
+    """Where a redirect leads, if that is within the origin of `url`. Whoever names a user there means someone else."""
     try:
         target = url.join(URL(location))
-        return target if target.origin() == url.origin() else None
+        named = target.raw_user is not None or target.raw_password is not None
+        return target if target.origin() == url.origin() and not named else None
     except ValueError:  # it is no URL
         return None
 
@@ -273,8 +279,11 @@ async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str]
         return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
     except (aiohttp.ClientError, OSError) as error:
         failure = translated(error, work, None)
-    except UnicodeError:  # a host that cannot be one
-        failure = _no_link(str(url))
+    except (
+        ValueError
+    ):  # for aiohttp, one Authorization is in the URL and the other in the headers of a caller's session
+        why = "its host cannot be one, or it names a user and the aiohttp session given as http= another"
+        failure = DownloadError(f"the link {bare(str(url))!r} cannot be followed: {why}", url=str(url), status=400)
     raise failure
 
 

@@ -138,6 +138,17 @@ async def test_a_redirect_to_another_origin_does_not_get_the_token(status: int) 
         assert other.books.count() == 0
 
 
+async def test_a_redirect_that_names_a_user_is_not_followed() -> None:
+    """T3: it means other credentials than the token, even within the API."""
+    async with staged() as (emulator, session):
+        task = emulator.add_task()
+        host = emulator.url.partition("://")[2]
+        for location in (f"http://name:word@{host}/tasks/{task.id}", f"//name@{host}/tasks/{task.id}"):
+            emulator.fail("get_task", Status(302, None, headers={"Location": location}))
+            assert (await session.get_task(task.id)).id == task.id  # asked again where it was asked first
+        assert [seen.fault for seen in emulator.books.seen("get_task")] == ["Status", None, "Status", None]
+
+
 async def test_a_redirect_within_the_api_is_followed_by_a_look() -> None:
     """Contract section 8, question 18: slash variants may redirect."""
     async with staged() as (emulator, session):

@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import aiohttp
 import pytest
 
 from klingmotion import (
@@ -567,7 +568,19 @@ async def _made(url: str) -> Motion:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[bad", "http://h:99999999/", "//x/y", "ftp://x.test/a", "data:,a", "x", "http://a..b/"]
+    "url",
+    [
+        "http://[bad",
+        "http://h:99999999/",
+        "//x/y",
+        "ftp://x.test/a",
+        "data:,a",
+        "x",
+        "http://a..b/",
+        "http://127.0.0.1:9/a%20b\r\nX-More: 1\r\n\r\n",
+        "http://127.0.0.1:9/%20\x00",
+        "http://127.0.0.1:9/%20\ud800",
+    ],
 )
 async def test_a_link_that_is_no_url_is_an_error_of_ours(url: str, tmp_path: Path) -> None:
     """R3, rule 8: the server named it."""
@@ -575,6 +588,33 @@ async def test_a_link_that_is_no_url_is_an_error_of_ours(url: str, tmp_path: Pat
         with pytest.raises(KlingMotionError):
             await session.download_motion(Motion(name="x", cover_url=url), tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("redirected", [False, True], ids=["link", "redirect"])
+async def test_a_link_that_names_a_user_is_an_error_of_ours_where_it_cannot_be_followed(
+    redirected: bool, tmp_path: Path
+) -> None:
+    """R3: aiohttp takes no user's name beside an Authorization header, which a session of the caller's may have."""
+    http = aiohttp.ClientSession(headers={"Authorization": "Bearer of-the-caller"})
+    async with http, staged(http=http) as (emulator, session):
+        files = emulator.url.replace("/v1/kling", "/files")
+        named = files.replace("://", "://name:word@") + "/cover.png"
+        emulator.fail("file", Status(302, None, headers={"Location": named}), times=None)
+        with pytest.raises(DownloadError, match="cannot be followed"):
+            await session.download_motion(Motion(cover_url=f"{files}/a.png" if redirected else named), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_link_that_is_quoted_in_part_is_quoted_where_it_must_be(tmp_path: Path) -> None:
+    """R3: a space or a letter of another script in it is no reason not to fetch the file, and no way to add headers."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        for query in ("%2f \u00e9", "%2f\r\nX-More: 1"):
+            link = f"{motion.cover_url}?a={query}"
+            assert (await session.download_motion(Motion(name="x", cover_url=link), tmp_path)).cover is not None
+        asked = emulator.books.seen("file")
+        assert [seen.query for seen in asked] == [{"a": "/ \u00e9"}, {"a": "/X-More: 1"}]
+        assert not any("x-more" in seen.headers for seen in asked)
 
 
 async def test_closing_the_session_ends_a_download(tmp_path: Path) -> None:
