@@ -113,7 +113,7 @@ class AiohttpTransport:
             with limit:
                 async with await _opened(http, target, headers, work) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    async with contextlib.aclosing(_pieces(response, work)) as pieces:
+                    async with contextlib.aclosing(_pieces(response, work, self._limits)) as pieces:
                         yield Download(status=response.status, headers=found, pieces=pieces)
         except TimeoutError:
             if not limit.cut:
@@ -287,12 +287,16 @@ async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str]
     raise failure
 
 
-async def _pieces(response: aiohttp.ClientResponse, work: str) -> AsyncGenerator[bytes, None]:
+async def _pieces(response: aiohttp.ClientResponse, work: str, limits: Limits) -> AsyncGenerator[bytes, None]:
     failure = None
-    try:
-        async for piece in response.content.iter_any():
+    while failure is None:
+        try:
+            with limits.within(STALL):  # aiohttp's own limit is gone once a caller has closed the session
+                piece = await response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            failure = translated(error, work, None)
+        else:
+            if not piece:
+                return
             yield piece
-    except (aiohttp.ClientError, OSError) as error:
-        failure = translated(error, work, None)
-    if failure is not None:
-        raise failure
+    raise failure

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from klingmotion import (
     AiohttpTransport,
+    APIConnectionError,
     APIResponseError,
     APITimeoutError,
     DownloadError,
@@ -50,6 +52,7 @@ from klingmotion.emulator import (
     ThreadedEmulator,
 )
 from klingmotion.emulator.artefacts import cover_png
+from klingmotion.emulator.exchange import Exchange
 from klingmotion.media import Media
 from klingmotion.transport import BytesSource, FileSource
 from klingmotion.uploads import upload
@@ -630,3 +633,40 @@ async def test_closing_the_session_ends_a_download(tmp_path: Path) -> None:
             await saving
         assert now() - began < 1
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [Slow(1000), StallBefore(1000)], ids=repr)
+async def test_a_download_ends_where_the_callers_own_http_session_is_closed_meanwhile(
+    fault: Fault, tmp_path: Path
+) -> None:
+    """T2: aiohttp itself would let it wait for ever."""
+    http = aiohttp.ClientSession()
+    async with staged(http=http) as (emulator, session), asyncio.timeout(150):
+        motion = await motion_of(session)
+        emulator.fail("file", fault, times=None)
+        saving = asyncio.create_task(session.download_motion(motion, tmp_path))
+        await asyncio.sleep(5)
+        await http.close()
+        with pytest.raises(APIConnectionError, match="http= is closed"):
+            await saving
+        assert list(tmp_path.iterdir()) == []
+
+
+class _Held:
+    """The answer stops after 50,000 bytes, and the connection stays open."""
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        await exchange.stream(await exchange.work(), upto=50_000)
+        await exchange.pause(1000)
+        return exchange.drop()
+
+
+async def test_what_came_before_a_silence_need_not_come_again(tmp_path: Path) -> None:
+    """R4: the silence ends the piece that is waited for, not the writing of those that came."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", _Held())
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert files.video.read_bytes() == CLIP.read_bytes()
+        assert [seen.headers.get("range") for seen in emulator.books.seen("file")] == [None, "bytes=50000-"]
