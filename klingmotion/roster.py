@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
-from klingmotion.errors import KlingMotionError
+from klingmotion.errors import APITimeoutError, KlingMotionError
 
 #: Waits from which a shared look is worth it.
 MANY = 5
@@ -19,9 +19,11 @@ MANY = 5
 #: Listings in a row that may fail before every wait goes back to its own looks.
 _MOST_FAILURES = 2
 
+#: Seconds the list may take. While it is waited for, the tasks it has shown are not looked at.
+_LIST_LIMIT = 5.0
+
 #: Times a task may leave the list without being final before the list no longer counts for it.
 _MOST_FALSE_LEAVES = 2
-
 
 #: A list that shows none of the waits, time after time, is asked at these seconds in the end.
 _RARELY = 60.0
@@ -148,11 +150,11 @@ class Roster:
         self._listed_at = self._calls.transport.now()
         ended, self._ended = self._ended, set()
         try:
-            running = await self._calls.once(requests.list_running(), replies.running)
+            running = await self._calls.once(requests.list_running(), replies.running, limit=_LIST_LIMIT)
         except KlingMotionError as error:
             logger.info("a shared look failed: %s", error)
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= _MOST_FAILURES or isinstance(error, APITimeoutError):
                 self._let_go()
             return
         self._failures = 0

@@ -11,10 +11,12 @@ import pytest
 
 from klingmotion import (
     APIConnectionError,
+    APITimeoutError,
     MotionSession,
     PollPolicy,
     RateLimitError,
     Request,
+    Response,
     TaskRef,
     TaskTimeoutError,
 )
@@ -105,10 +107,10 @@ class _Service:
 
 
 async def waited(
-    service: _Service, *, together: bool, policy: PollPolicy | None = None
+    service: _Service, *, together: bool, policy: PollPolicy | None = None, kind: type[FakeTransport] = FakeTransport
 ) -> tuple[int, dict[int, float]]:
     """Requests sent and the lag of each wait, on one session or on one each."""
-    transport = FakeTransport(service)
+    transport = kind(service)
     policy = policy or PollPolicy()
     lags = {}
 
@@ -180,6 +182,29 @@ async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:
         service.list_fails = True
         _, lags = await waiting
         assert max(lags.values()) <= 1.3 * max(alone_lags.values())
+
+
+class _Hanging(FakeTransport):
+    """Answers to the list of running tasks twice, and hangs from then on."""
+
+    lists = 0
+
+    async def send(self, request: Request, *, timeout: float | None = None) -> Response:
+        if request.path == "/scheduler":
+            self.lists += 1
+            if self.lists > 2:
+                assert timeout is not None
+                await asyncio.sleep(timeout)
+                raise APITimeoutError("no list in time")
+        return await super().send(request, timeout=timeout)
+
+
+async def test_a_list_that_hangs_makes_no_wait_late() -> None:
+    """W10: it is given up after five seconds, and every wait goes back to its own looks at once."""
+    _, alone_lags = await waited(_Service(spread(50)), together=False)
+    _, lags = await waited(_Service(spread(50)), together=True, kind=_Hanging)
+    assert max(lags.values()) <= 5 + max(alone_lags.values())
+    assert sum(lags.values()) <= 1.3 * sum(alone_lags.values())
 
 
 async def test_a_list_that_never_shows_any_of_the_waits_is_asked_less_and_less() -> None:
