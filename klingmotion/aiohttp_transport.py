@@ -202,6 +202,8 @@ class AiohttpTransport:
             timeout=_CONNECTING,
         )
         content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
+        if answer.connection is not None:  # after a 101 it would be kept for the other protocol
+            answer.close()
         return Response(status=answer.status, headers=answer.headers, body=self._token.taken_out_of(content))
 
     def _standing(self) -> dict[str, str]:

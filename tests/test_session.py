@@ -14,7 +14,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from klingmotion import APIConnectionError, ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
+from klingmotion import (
+    APIConnectionError,
+    APIResponseError,
+    ConfigurationError,
+    KlingMotionError,
+    MotionSession,
+    PollPolicy,
+    RetryPolicy,
+    TaskError,
+)
 from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
 from tests.stage import CLIP, TOKEN, now, staged, submitted
 
@@ -171,6 +180,24 @@ async def test_the_callers_own_http_session_stays_open() -> None:
         async with MotionSession(TOKEN, base_url=emulator.url, http=http) as session:
             await session.wait_for_motion(await submitted(session))
         assert not http.closed
+
+
+async def test_an_answer_in_another_protocol_leaves_nothing_open() -> None:
+    """T2: nobody asked for it, so the connection is of no use. In debug mode aiohttp warns of what is left open."""
+    asyncio.get_running_loop().set_debug(True)
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with MotionSession(TOKEN, base_url=url, retry=RetryPolicy(attempts=1)) as session:
+            with pytest.raises(APIResponseError, match="101"):
+                await session.get_task(17)
+            gc.collect()
 
 
 async def test_a_closed_http_session_of_the_caller_is_named() -> None:
