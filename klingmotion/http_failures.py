@@ -29,6 +29,9 @@ def translated(error: Exception, work: str, timeout: float | None) -> KlingMotio
         failure = APITimeoutError(f"{work} got no whole answer {limit}")
     elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
         failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"{work} found no connection: the proxy on the way answered with {error.status}"
+        return APIConnectionError(text, sent=False)
     elif isinstance(error, aiohttp.ClientResponseError):
         return APIResponseError(f"{work} got an answer that is not proper HTTP")
     elif isinstance(error, aiohttp.ClientPayloadError):

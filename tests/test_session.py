@@ -209,6 +209,28 @@ async def test_a_closed_http_session_of_the_caller_is_named() -> None:
             await session.get_task(17)
 
 
+async def test_a_proxy_that_refuses_is_named_and_a_submit_is_sent_again() -> None:
+    """S1: the connection to the API never opened, so nothing can have been accepted."""
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        http = aiohttp.ClientSession(proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        url = "https://api.example.test/v1/kling"
+        async with http, MotionSession(TOKEN, base_url=url, http=http, retry=RetryPolicy(attempts=2)) as session:
+            with pytest.raises(APIConnectionError, match="the proxy on the way answered with 407") as caught:
+                await session.submit_motion("https://cdn.example.test/a.mp4", "https://cdn.example.test/a.jpg")
+    assert not caught.value.sent
+    assert caught.value.__cause__ is None
+    assert [request.split()[0] for request in asked] == [b"CONNECT", b"CONNECT"]
+    assert not any(TOKEN.encode() in request for request in asked)
+
+
 async def test_a_lonely_wait_needs_one_connection_whatever_the_interval() -> None:
     """Performance goal 7: kept longer than the longest sleep between looks."""
     emulator = Emulator(progress=ByTime(200, 200))
