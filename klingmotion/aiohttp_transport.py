@@ -14,7 +14,13 @@ import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
 
 from klingmotion.body import STALL, Body
-from klingmotion.errors import APIConnectionError, DownloadError, InvalidRequestError, KlingMotionError
+from klingmotion.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    DownloadError,
+    InvalidRequestError,
+    KlingMotionError,
+)
 from klingmotion.http_failures import CONNECT, cut, translated
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
@@ -173,6 +179,11 @@ class AiohttpTransport:
             if not http.closed:
                 raise
             failure = cut(request.work)
+        except ValueError:
+            if http is not self._given or (http.auth is None and not http.trust_env):
+                raise
+            why = "auth= or a .netrc file gives it another Authorization than the token"
+            failure = ConfigurationError(f"the aiohttp session given as http= cannot be used for the API: {why}")
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
@@ -212,11 +223,20 @@ class AiohttpTransport:
 
     def _headers(self, http: aiohttp.ClientSession, request: Request, body: Body | None) -> dict[str, str]:
         """What our own sessions do not send by themselves."""
-        headers = self._standing() if http is self._given else {}
+        headers = self._in_spite_of(http, request) if http is self._given else {}
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
         if body is not None:
             headers["Content-Length"] = str(body.size)
+        return headers
+
+    def _in_spite_of(self, given: aiohttp.ClientSession, request: Request) -> dict[str, str]:
+        """The headers of a request over a session of the caller's, whatever that sends by default."""
+        headers = self._standing()
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+        if not given.auto_decompress:
+            headers["Accept-Encoding"] = "identity"  # nobody would unpack the answer
         return headers
 
 

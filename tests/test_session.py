@@ -209,6 +209,40 @@ async def test_a_closed_http_session_of_the_caller_is_named() -> None:
             await session.get_task(17)
 
 
+async def test_what_the_callers_http_session_does_by_default_changes_no_request() -> None:
+    """Its headers are overruled, and what it would not unpack is not asked for packed."""
+    http = aiohttp.ClientSession(
+        headers={"Content-Type": "text/plain", "Accept": "text/html", "Authorization": "Basic of-the-caller"},
+        auto_decompress=False,
+    )
+    async with http, staged(http=http) as (emulator, session):
+        await session.wait_for_task(await submitted(session))
+        for name in ("submit_motion", "get_task"):
+            sent = emulator.books.seen(name)[0].headers
+            assert (sent["accept"], sent["accept-encoding"]) == ("application/json", "identity")
+            assert sent["authorization"] == f"Bearer {TOKEN}"
+        assert emulator.books.seen("submit_motion")[0].headers["content-type"] == "application/json"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("where", ["auth", "netrc"])
+async def test_an_http_session_of_the_caller_with_a_login_of_its_own_is_refused(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T1: the login would go where the token goes, so the error says what to look at."""
+    if where == "auth":
+        http = aiohttp.ClientSession(auth=aiohttp.BasicAuth("name", "word"))
+    else:
+        path = tmp_path / "netrc"
+        path.write_text("default login name password word")
+        monkeypatch.setenv("NETRC", str(path))
+        http = aiohttp.ClientSession(trust_env=True)
+    async with http, staged(http=http) as (emulator, session):
+        with pytest.raises(ConfigurationError, match=r"http= .* auth= or a \.netrc file"):
+            await session.get_task(emulator.add_task().id)
+        assert emulator.books.count("get_task") == 0
+
+
 async def test_a_proxy_that_refuses_is_named_and_a_submit_is_sent_again() -> None:
     """S1: the connection to the API never opened, so nothing can have been accepted."""
     asked: list[bytes] = []
