@@ -214,6 +214,32 @@ async def test_a_piece_that_the_transport_still_holds_is_not_overwritten(kind: s
     assert b"".join(held) == data
 
 
+@pytest.mark.parametrize("kind", ["file", "bytes"])
+async def test_what_a_file_grows_by_while_it_is_sent_is_left_out(kind: str, tmp_path: Path) -> None:
+    """U1, U2: its length has been announced, and progress never goes beyond it."""
+    data = random.Random(6).randbytes(3 * PIECE)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    size = 2 * PIECE + 7
+    told: list[int] = []
+    body = Body(FileSource(path, size) if kind == "file" else _Grown(data, size), told.append)
+    sent = b"".join([bytes(piece) async for piece in body.pieces()])
+    body.close()
+    assert sent == data[:size]
+    assert told[-1] == size
+
+
+class _Grown:
+    """Bytes of which there are more than was said."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data = data
+        self.size = size
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self._data)
+
+
 def test_an_upload_that_never_waits_lets_other_coroutines_have_their_turn(tmp_path: Path) -> None:
     """U1: the line takes every piece at once, and the file is in the system's memory."""
     path = large_clip(tmp_path / "large.mp4", 60_000_000)
