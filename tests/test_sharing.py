@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -17,12 +18,14 @@ from klingmotion import (
     RateLimitError,
     Request,
     Response,
+    Task,
     TaskRef,
     TaskTimeoutError,
 )
 from klingmotion.emulator import Account, ByTime, Emulator, RateLimited, ThreadedEmulator
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import now, staged
+from tests.virtual_time import VirtualTimeLoop, run_virtual
 
 # --- W5 -------------------------------------------------------------------------------------------------------------
 
@@ -269,6 +272,57 @@ async def test_a_task_that_left_the_list_while_the_server_fails_is_not_looked_at
     looks = Counter(request.path for _, request in transport.asked)
     assert max(count for path, count in looks.items() if path != "/scheduler") < 20
     await session.close()
+
+
+TWENTY = {number: 1_060.0 + number for number in range(1, 21)}
+
+
+async def begun(session: MotionSession) -> list[asyncio.Task[Task]]:
+    """Twenty waits that share looks by now."""
+    waits = [asyncio.create_task(session.wait_for_task(number, timeout=None)) for number in TWENTY]
+    await asyncio.sleep(30)
+    return waits
+
+
+def test_a_loop_that_is_left_with_waits_does_not_keep_the_next_from_sharing() -> None:
+    """W10, T1: what a loop was stopped in is no part of the next one."""
+    transport = FakeTransport(_Service(TWENTY))
+    session = MotionSession(transport=transport)
+
+    async def all_ended() -> None:
+        await asyncio.gather(*await begun(session))
+
+    async def end_the_others() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    left = VirtualTimeLoop()
+    left.run_until_complete(begun(session))
+    transport.asked.clear()
+    run_virtual(all_ended())
+    asked = Counter(request.path for _, request in transport.asked)
+    assert asked.pop("/scheduler") > 2
+    assert max(asked.values()) < 7
+    left.run_until_complete(end_the_others())
+    left.close()
+
+
+def test_a_loop_that_was_closed_with_waits_does_not_keep_the_session_from_being_closed() -> None:
+    """T1, T2: they ended with their loop; there is nobody to be woken."""
+    session = MotionSession(transport=FakeTransport(_Service(TWENTY)))
+
+    async def closed() -> None:
+        await session.get_task(1)
+        await session.close()
+
+    left = VirtualTimeLoop()
+    waits = left.run_until_complete(begun(session))
+    left.close()
+    run_virtual(closed())
+    del waits
+    gc.collect()
 
 
 def test_shared_waits_end_on_a_clock_that_never_stands_still() -> None:
