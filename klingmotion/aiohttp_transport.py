@@ -301,9 +301,7 @@ async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str]
         return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
     except (aiohttp.ClientError, OSError) as error:
         failure = translated(error, work, None)
-    except (
-        ValueError
-    ):  # for aiohttp, one Authorization is in the URL and the other in the headers of a caller's session
+    except ValueError:  # to aiohttp, a user named in a URL is one too many beside an Authorization header
         why = "its host cannot be one, or it names a user and the aiohttp session given as http= another"
         failure = DownloadError(f"the link {bare(str(url))!r} cannot be followed: {why}", url=str(url), status=400)
     raise failure
