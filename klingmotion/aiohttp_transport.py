@@ -1,10 +1,11 @@
-"""The transport over aiohttp. With `http_sessions` it is all of the client that knows it."""
+"""The transport over aiohttp. With `http_sessions` and `http_failures` it is all of the client that knows it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -15,49 +16,30 @@ from yarl import URL  # what aiohttp's own interface takes
 from klingmotion.body import STALL, Body
 from klingmotion.errors import (
     APIConnectionError,
-    APIResponseError,
-    APITimeoutError,
+    ConfigurationError,
     DownloadError,
     InvalidRequestError,
     KlingMotionError,
 )
+from klingmotion.http_failures import CONNECT, cut, translated
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
 from klingmotion.requests import Request
 from klingmotion.responses import Response
+from klingmotion.secret import Secret
 from klingmotion.transport import ByteSource, Download, bare
 
 #: Bytes of a JSON answer that are read at most.
 ANSWER_LIMIT = 32 * 1024 * 1024
 
-#: Seconds to open a connection.
-CONNECT = 15.0
-
 #: aiohttp's own limits: those on the whole are kept by `Limits`.
 _CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
 
+#: Seconds until a file begins to come, at most. aiohttp tells of a silence long before, but not always once a caller
+#: has closed the session. A caller's session may also have few connections: waiting for one of them is no silence.
+_OPENING = 5 * STALL
+
 _HOPS = 3
-
-
-class Secret:
-    """A text that shows itself to no one by accident."""
-
-    __slots__ = ("_encoded", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._encoded = text.encode()
-
-    def reveal(self) -> str:
-        """The text."""
-        return self._text
-
-    def taken_out_of(self, content: bytes) -> bytes:
-        """`content`, with asterisks wherever it repeats the text."""
-        return content.replace(self._encoded, b"***")
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
 
 
 class AiohttpTransport:
@@ -136,19 +118,19 @@ class AiohttpTransport:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         work = f"the download of {bare(url)}"
         limit = self._limits.within(None)
-        cut = False
+        closed = False
         try:
             with limit:
-                async with await _opened(http, target, headers, work) as response:
+                async with await _opened(http, target, headers, work, self._limits) as response:
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    async with contextlib.aclosing(_pieces(response, work)) as pieces:
+                    async with contextlib.aclosing(_pieces(response, work, self._limits)) as pieces:
                         yield Download(status=response.status, headers=found, pieces=pieces)
         except TimeoutError:
             if not limit.cut:
                 raise  # the caller's own
-            cut = True
-        if cut:
-            raise _closed(work)
+            closed = True
+        if closed:
+            raise cut(work)
 
     async def close(self) -> None:
         """Cut what is under way and close the connections this transport opened."""
@@ -196,11 +178,16 @@ class AiohttpTransport:
                     response = await self._redirected(http, request, response)
                 return response
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            failure = _closed(request.work) if limit.cut else _translated(error, request.work, timeout)
+            failure = cut(request.work) if limit.cut else translated(error, request.work, timeout)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
             if not http.closed:
                 raise
-            failure = _closed(request.work)
+            failure = cut(request.work)
+        except ValueError:
+            if http is not self._given or (http.auth is None and not http.trust_env):
+                raise
+            why = "auth= or a .netrc file gives it another Authorization than the token"
+            failure = ConfigurationError(f"the aiohttp session given as http= cannot be used for the API: {why}")
         # Raised out here, so that the original, which may hold the request's headers, is not its context.
         raise failure
 
@@ -230,6 +217,8 @@ class AiohttpTransport:
             timeout=_CONNECTING,
         )
         content = await _whole(answer) if not answer.content.is_eof() else answer.content.read_nowait()
+        if answer.connection is not None:  # after a 101 it would be kept for the other protocol
+            answer.close()
         return Response(status=answer.status, headers=answer.headers, body=self._token.taken_out_of(content))
 
     def _standing(self) -> dict[str, str]:
@@ -238,17 +227,30 @@ class AiohttpTransport:
 
     def _headers(self, http: aiohttp.ClientSession, request: Request, body: Body | None) -> dict[str, str]:
         """What our own sessions do not send by themselves."""
-        headers = self._standing() if http is self._given else {}
+        headers = self._in_spite_of(http, request) if http is self._given else {}
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
         if body is not None:
             headers["Content-Length"] = str(body.size)
         return headers
 
+    def _in_spite_of(self, given: aiohttp.ClientSession, request: Request) -> dict[str, str]:
+        """The headers of a request over a session of the caller's, whatever that sends by default."""
+        headers = self._standing()
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+        if not given.auto_decompress:
+            headers["Accept-Encoding"] = "identity"  # nobody would unpack the answer
+        return headers
+
 
 def _finish(wake: asyncio.Future[None]) -> None:
     if not wake.done():
         wake.set_result(None)
+
+
+#: What stands in no URL as it is sent.
+_UNQUOTED = re.compile(r"[^!-~]")
 
 
 def _file_url(url: str) -> URL:
@@ -258,7 +260,7 @@ def _file_url(url: str) -> URL:
         DownloadError: It is no http or https URL.
     """
     try:
-        target = URL(url, encoded="%" in url)
+        target = URL(url, encoded="%" in url and not _UNQUOTED.search(url))
         if target.scheme in ("http", "https") and target.raw_host and target.port:
             return target
     except (ValueError, AssertionError):  # what a URL that is none gives
@@ -271,10 +273,11 @@ def _no_link(url: str) -> DownloadError:
 
 
 def _within(url: URL, location: str) -> URL | None:
-    """Where a redirect leads, if that is within the origin of `url`."""
+    """Where a redirect leads, if that is within the origin of `url`. Whoever names a user there means someone else."""
     try:
         target = url.join(URL(location))
-        return target if target.origin() == url.origin() else None
+        named = target.raw_user is not None or target.raw_password is not None
+        return target if target.origin() == url.origin() and not named else None
     except ValueError:  # it is no URL
         return None
 
@@ -295,49 +298,37 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(pieces)
 
 
-async def _opened(http: aiohttp.ClientSession, url: URL, headers: dict[str, str], work: str) -> aiohttp.ClientResponse:
+async def _opened(
+    http: aiohttp.ClientSession, url: URL, headers: dict[str, str], work: str, limits: Limits
+) -> aiohttp.ClientResponse:
     """The answer to a download, as far as its headers."""
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    silence = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
+    limit = limits.within(_OPENING)
     try:
-        return await http.get(url, headers=headers, timeout=limits, raise_for_status=False)
+        with limit:
+            return await http.get(url, headers=headers, timeout=silence, raise_for_status=False)
     except (aiohttp.ClientError, OSError) as error:
-        failure = _translated(error, work, None)
-    except UnicodeError:  # a host that cannot be one
-        failure = _no_link(str(url))
+        failure = translated(error, work, _OPENING if limit.expired else None)
+    except (RuntimeError, AttributeError):  # as in `_exchange`
+        if not http.closed:
+            raise
+        failure = cut(work)
+    except ValueError:  # to aiohttp, a user named in a URL is one too many beside an Authorization header
+        why = "its host cannot be one, or it names a user and the aiohttp session given as http= another"
+        failure = DownloadError(f"the link {bare(str(url))!r} cannot be followed: {why}", url=str(url), status=400)
     raise failure
 
 
-async def _pieces(response: aiohttp.ClientResponse, work: str) -> AsyncGenerator[bytes, None]:
+async def _pieces(response: aiohttp.ClientResponse, work: str, limits: Limits) -> AsyncGenerator[bytes, None]:
     failure = None
-    try:
-        async for piece in response.content.iter_any():
+    while failure is None:
+        try:
+            with limits.within(STALL):  # aiohttp's own limit is gone once a caller has closed the session
+                piece = await response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            failure = translated(error, work, None)
+        else:
+            if not piece:
+                return
             yield piece
-    except (aiohttp.ClientError, OSError) as error:
-        failure = _translated(error, work, None)
-    if failure is not None:
-        raise failure
-
-
-def _closed(work: str) -> KlingMotionError:
-    return APIConnectionError(f"{work} was cut: the session was closed")
-
-
-def _translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:
-    """The error of ours for one of aiohttp's. It keeps its cause unless that holds the request's headers."""
-    failure: KlingMotionError
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        failure = APITimeoutError(f"{work} found no connection within {CONNECT:g} s", sent=False)
-    elif isinstance(error, TimeoutError):
-        limit = f"within {timeout:.3g} s" if timeout is not None else f"for {STALL:g} s"
-        failure = APITimeoutError(f"{work} got no whole answer {limit}")
-    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch):
-        failure = APIConnectionError(f"{work} found no connection: {error}", sent=False)
-    elif isinstance(error, aiohttp.ClientResponseError):
-        # Its text repeats what was received, and its attributes what was sent: neither may show the token.
-        return APIResponseError(f"{work} got an answer that is not proper HTTP")
-    elif isinstance(error, aiohttp.ClientPayloadError):
-        failure = APIResponseError(f"{work} got an answer that was cut short or is too long")
-    else:
-        failure = APIConnectionError(f"{work} lost its connection: {str(error) or type(error).__name__}")
-    failure.__cause__ = error
-    return failure
+    raise failure

@@ -64,6 +64,7 @@ class Body:
                 count = _read_at_once(file, room, sent) or await asyncio.to_thread(_read, file, room, sent)
                 if not count:
                     raise OSError(f"it has become shorter than {self.size} bytes")
+                count = min(count, self.size - sent)  # it may have become longer
                 for start in range(0, count, PIECE):
                     piece = memoryview(room)[start : min(start + PIECE, count)]
                     yield piece

@@ -65,6 +65,7 @@ class Fetcher:
 
         Raises:
             DownloadError: It could not be fetched or saved; the `status` of what the disk refused is `DISK`.
+            APIConnectionError: Its host could not be reached, or was silent for too long, time after time.
         """
         try:
             async with self._calls.transfers:
@@ -72,6 +73,8 @@ class Fetcher:
                     transfer = _Transfer(self._calls, part, url, file, told, self._renewal)
                     await self._calls.retried(transfer.go_on, again=_again)
                     return await asyncio.to_thread(_finished, finish, file)
+        except KlingMotionError:
+            raise  # the line's: that it was silent for too long is an OSError too
         except OSError as error:
             text = f"{target} cannot be saved: {error.strerror or error}"
             raise DownloadError(text, url=url, status=DISK) from error

@@ -16,7 +16,10 @@ _NUMBER = re.compile(rb'"\s*:\s*(?:(-?\d{1,9})|null)[\s}\]]*')
 _NAME = re.compile(rb'_name"\s*:\s*(?:"([^"\\]*)"|null)[\s}\]]*')
 _NOT_FINAL = re.compile(rb'_final"\s*:\s*(?:false|null)[\s}\]]*')
 
-_OPEN, _CLOSE = b"{}"
+_OPEN, _CLOSE, _BACKSLASH = b"{}\\"
+
+#: A letter or an underscore that is spelled as an escape, by which a field can look like another one.
+_SPELLED_OUT = re.compile(rb"\\u00[4-7]")
 
 #: How a flag stands where a task is not final, mostly.
 _NOT_YET = (b'_final":false,', b'_final":false}', b'_final": false,', b'_final": false}')
@@ -46,6 +49,8 @@ def glance(body: bytes) -> Glance | None:
         return None  # not an object
     if body.find(_FINAL, 0, _HEAD) >= 0:
         return None  # as nearly every answer that is final says at once
+    if (_BACKSLASH in body and _SPELLED_OUT.search(body)) or not (body.isascii() or _is_text(body)):
+        return None
     _, *parts = body.split(b'"status')
     if len(parts) == 6 and parts[:2] == parts[3:5] and parts[2].startswith(_NOT_YET) and parts[5].startswith(_NOT_YET):
         found = _unfinished((parts[0], parts[1]))  # as nearly every answer is: both its levels say the same
@@ -64,6 +69,14 @@ def glance(body: bytes) -> Glance | None:
     now = _TIMESTAMP.search(body) if b'"currentTimestamp"' in body else None
     left = float(until - (int(now[1]) if now else 0))
     return Glance(found.status, found.status_name, left) if left > 0 else found
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)

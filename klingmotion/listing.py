@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 
 from klingmotion import replies, requests, wire
 from klingmotion.calls import Calls
 from klingmotion.errors import (
+    BODY_LIMIT,
+    APIResponseError,
     BadRequestError,
     KlingMotionError,
     MotionNotListedError,
@@ -28,8 +32,8 @@ _LONGEST_INTERVAL = 10.0
 
 async def pages(
     calls: Calls, *, mine: bool, page_size: int, email: str | None, deadline: float | None = None
-) -> AsyncIterator[list[Json]]:
-    """The entries of the list, page by page, each entry once: pages shift while entries arrive.
+) -> AsyncIterator[dict[int, Json]]:
+    """The entries of the list by their place in each page, each entry once: pages shift while entries arrive.
 
     Only the October 2025 form has pages. A server that refuses them is asked again without, one that ignores them
     repeats its first page, which ends the list (HTTP contract, sections 2.3 and 7).
@@ -45,9 +49,9 @@ async def pages(
                 raise
             request = requests.list_motions(mine=mine, page=None, page_size=page_size, email=email)
             found, paged = await calls.repeat(request, replies.entries, deadline=deadline), False
-        fresh = {mark: entry for entry in found if (mark := _mark(entry)) not in seen}
+        fresh = {mark: place for place, entry in enumerate(found) if (mark := _mark(entry)) not in seen}
         seen |= fresh.keys()
-        yield list(fresh.values())
+        yield {place: found[place] for place in fresh.values()}
         if not paged or not fresh or len(found) < page_size:
             return
 
@@ -56,15 +60,30 @@ def _mark(entry: Json) -> str:
     """What tells one entry from another."""
     if not isinstance(entry, dict):
         return repr(entry)
-    marks = [str(entry[name]) for name in ("workId", "taskId", "assetId") if entry.get(name) is not None]
+    marks = [f"{name} {entry[name]}" for name in ("workId", "taskId", "assetId") if entry.get(name) is not None]
     return "/".join(marks) or repr(entry)
 
 
 async def motions(calls: Calls, *, mine: bool, page_size: int, email: str | None) -> AsyncIterator[Motion]:
     """Every motion of the list."""
     async for page in pages(calls, mine=mine, page_size=page_size, email=email):
-        for entry in page:
-            yield wire.motion(entry)
+        for place, entry in page.items():
+            with _told_with(entry):
+                motion = wire.motion(entry, f"$[{place}]")
+            yield motion
+
+
+@contextmanager
+def _told_with(entry: Json) -> Iterator[None]:
+    """Let an error hold the entry it is of, as that of a whole answer holds the answer."""
+    try:
+        yield
+    except APIResponseError as error:
+        error.status = 200
+        with suppress(RecursionError):
+            error.body = json.dumps(entry)[:BODY_LIMIT]
+        error.args = (f"the list of motions: {error}",)
+        raise
 
 
 class MotionSearch:
@@ -112,7 +131,10 @@ class MotionSearch:
             self._calls, mine=True, page_size=MAX_PAGE_SIZE, email=self._task.ref.email, deadline=self._deadline
         ):
             self._entries += len(page)
-            found += [match for entry in page if (match := replies.match(entry, self._task)) is not None]
+            for place, entry in page.items():
+                with _told_with(entry):
+                    match = replies.match(entry, self._task, f"$[{place}]")
+                found += [match] if match is not None else []
             if any(match.rank == 0 for match in found):
                 break
         return found

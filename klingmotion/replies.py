@@ -246,7 +246,7 @@ class Match:
     motion: Motion
 
 
-def match(entry: Json, task: Task) -> Match | None:
+def match(entry: Json, task: Task, path: str = "$") -> Match | None:
     """How an entry of the motions list relates to a task: by task id, by work id, or by the uploaded video's URL.
 
     Only an entry that matches is read whole, so a malformed stranger on the same page does no harm (sections 2.3, 7).
@@ -258,11 +258,11 @@ def match(entry: Json, task: Task) -> Match | None:
         return None
     works = {work.work_id for work in task.works if work.work_id is not None}
     if _same_id(entry.get("taskId"), task.id):
-        return Match(0, wire.motion(entry))
+        return Match(0, wire.motion(entry, path))
     if any(_same_id(entry.get("workId"), work) for work in works):
-        return Match(1, wire.motion(entry))
+        return Match(1, wire.motion(entry, path))
     if entry.get("assetId") is not None and _is_file(entry.get("url"), task.ref.resource_url):
-        return Match(2, wire.motion(entry))
+        return Match(2, wire.motion(entry, path))
     return None
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
-from klingmotion.errors import KlingMotionError
+from klingmotion.errors import APITimeoutError, KlingMotionError
 
 #: Waits from which a shared look is worth it.
 MANY = 5
@@ -19,9 +19,11 @@ MANY = 5
 #: Listings in a row that may fail before every wait goes back to its own looks.
 _MOST_FAILURES = 2
 
+#: Seconds the list may take. While it is waited for, the tasks it has shown are not looked at.
+_LIST_LIMIT = 5.0
+
 #: Times a task may leave the list without being final before the list no longer counts for it.
 _MOST_FALSE_LEAVES = 2
-
 
 #: A list that shows none of the waits, time after time, is asked at these seconds in the end.
 _RARELY = 60.0
@@ -78,6 +80,7 @@ class Roster:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._members: set[Member] = set()
         self._ended: set[int] = set()
         self._trusted = True
@@ -92,6 +95,7 @@ class Roster:
 
     def join(self, member: Member) -> None:
         """Let a wait take part."""
+        self._settle()
         self._members.add(member)
         if not self._is_worth_it():
             return
@@ -103,6 +107,14 @@ class Roster:
         elif not self._in_vain and (due := now + member.interval(now)) < self._due_at:
             self._due_at = due
             self._rouse()
+
+    def _settle(self) -> None:
+        """Take the running loop for ours, and forget what another one was left with: it ended there."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._ticker, self._wake = loop, None, None
+            self._members, self._ended = set(), set()
+            self._failures = self._in_vain = 0
 
     def leave(self, member: Member, *, final: bool) -> None:
         """Let a wait go; a final one that the list still shows later is old news."""
@@ -120,6 +132,7 @@ class Roster:
             self._wake.set_result(None)
 
     async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._is_worth_it() and not self._calls.closed:
                 now = self._calls.transport.now()
@@ -135,7 +148,8 @@ class Roster:
             logger.exception("shared looks have ended; every task is looked at by itself from here on")
             self._trusted = False
         finally:
-            self._let_go()
+            if loop is self._loop and loop.is_running():  # else this is what a loop that has ended was left with
+                self._let_go()
 
     def _due(self, now: float) -> float:
         """As soon as the busiest of the waits would look by itself, later where the list fails or is of no use."""
@@ -148,11 +162,11 @@ class Roster:
         self._listed_at = self._calls.transport.now()
         ended, self._ended = self._ended, set()
         try:
-            running = await self._calls.once(requests.list_running(), replies.running)
+            running = await self._calls.once(requests.list_running(), replies.running, limit=_LIST_LIMIT)
         except KlingMotionError as error:
             logger.info("a shared look failed: %s", error)
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= _MOST_FAILURES or isinstance(error, APITimeoutError):
                 self._let_go()
             return
         self._failures = 0
@@ -172,6 +186,7 @@ class Roster:
 
     def rouse_all(self) -> None:
         """Wake every wait: the session is closed."""
+        self._settle()
         for member in self._members:
             member.rouse()
 

@@ -69,7 +69,7 @@ class VideoDownloads:
             raise _with_ref(DownloadError(text), video) from why
         try:
             return VideoFile(path=await self._fetch(video.url, target, told), clean=False, reason=str(why))
-        except DownloadError as error:
+        except KlingMotionError as error:
             error.add_note(f"nor can its clean file be had: {why}")
             raise _with_ref(error, video) from None
 
@@ -106,6 +106,6 @@ def _finish(url: str, target: Path, file: BinaryIO) -> Path:
     return target
 
 
-def _with_ref(error: DownloadError, video: Video) -> DownloadError:
+def _with_ref(error: KlingMotionError, video: Video) -> KlingMotionError:
     error.ref = video.task.ref
     return error

@@ -199,7 +199,8 @@ class Wait(Schedule):
 
     def _read(self, response: Response) -> tuple[Task | None, float | None]:
         """The task, or `None` if it is not final and not asked for; and what is left to the end."""
-        glanced = glance(response.body) if response.status == 200 else None
+        ours = response.status == 200 and b"%d" % self.task_id in response.body
+        glanced = glance(response.body) if ours else None  # an answer about another task is refused when decoded
         if glanced is not None:
             status = glanced.status, glanced.status_name, False
             if status == self._status or not self._wants_changes:

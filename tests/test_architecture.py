@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "klingmotion"
 
 #: From the bottom up. A module may import from earlier rungs only, never from its own.
 RUNGS = (
-    {"errors", "blanks", "links"},
+    {"errors", "blanks", "links", "secret"},
     {"refs"},
     {"models"},
     {"accounts", "assets", "videos", "forms"},
@@ -26,6 +26,7 @@ RUNGS = (
     {"replies"},
     {"retry", "eta", "transport", "known_tasks", "evidence", "glance", "limits", "callbacks"},
     {"archive", "body", "media", "calls", "history", "http_sessions"},
+    {"http_failures"},
     {"aiohttp_transport", "progress", "sources"},
     {"fetching"},
     {"reconciliation", "roster", "farewell", "uploads", "downloads", "video_downloads", "listing", "inventory"},
@@ -52,7 +53,7 @@ RUNG = {module: number for number, rung in enumerate(RUNGS) for module in rung}
 
 #: Which of our modules may know a library.
 OWNERS = {
-    "aiohttp": {"aiohttp_transport", "http_sessions", "session.core"},  # session.core: annotations only, see below
+    "aiohttp": {"aiohttp_transport", "http_failures", "http_sessions", "session.core"},  # the last: see below
     "yarl": {"aiohttp_transport", "progress"},
     "tenacity": {"retry"},
     "cattrs": {"converter"},

@@ -7,14 +7,16 @@ import pickle
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 import klingmotion
 from klingmotion import MotionSession
-from klingmotion.aiohttp_transport import AiohttpTransport, Secret
+from klingmotion.aiohttp_transport import AiohttpTransport
 from klingmotion.configuration import BASE_URL, checked_base_url, token_trouble
 from klingmotion.errors import ConfigurationError, KlingMotionError
+from klingmotion.secret import Secret
 
 TOKEN = "user:1-example"
 #: The part of the token that must not show: the shape alone is in the texts of errors.
@@ -254,3 +256,33 @@ def test_a_secret_is_not_copied_out_by_accident() -> None:
     assert secret.reveal() == TOKEN
     assert CANARY not in f"{secret} {secret!r} {secret:}"
     assert CANARY not in repr(copy.copy(secret))
+
+
+SIGNS = f"{TOKEN}/with&all+signs=in-it"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SIGNS,
+        SIGNS.replace("/", "\\/"),
+        SIGNS.replace("&", "\\u0026"),
+        SIGNS.replace(":", "\\u003a").replace("-", "\\u002D").replace("/", "\\\\/"),
+        SIGNS.replace("+", "\\\\u002b"),
+        quote(SIGNS, safe=""),
+        quote(SIGNS, safe="/-").replace("%3A", "%3a"),
+        quote(quote(SIGNS)),
+    ],
+)
+def test_a_secret_is_found_however_it_is_spelled(spelled: str) -> None:
+    """In JSON, in a URL, in a text within a text."""
+    around = b'{"error": "bad token %b (\\"x\\")"}'
+    assert Secret(SIGNS).taken_out_of(around % spelled.encode()) == around % b"***"
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a\\/b": "user:1-example"}', b"\\" * 100_000 + b"example", b"%3a%25" * 50_000 + b"example"]
+)
+def test_what_a_secret_is_not_in_stays_as_it_is(content: bytes) -> None:
+    """Whatever is escaped in it, and in a time that grows with its length only."""
+    assert Secret(SIGNS).taken_out_of(content) == content

@@ -24,6 +24,7 @@ def spelled(document: object) -> bytes:
         {**RUNNING, "status_final": None},
         {"status_name": "processing"},
         {**RUNNING, "etaTime": 0},
+        {**RUNNING, "message": "\u00e9 \\ \n"},
     ],
 )
 def test_a_task_that_is_not_final_is_told(document: dict[str, object]) -> None:
@@ -55,6 +56,9 @@ def test_a_task_that_is_not_final_is_told(document: dict[str, object]) -> None:
         spelled({"task": RUNNING})[:-1],
         b'{"status_name": "a, b"}',
         b'{"status_name": "\\u0073ucceed"}',
+        spelled({**RUNNING, "status_final": True}).replace(b"_final", b"\\u005ffinal"),
+        spelled({**RUNNING, "done": True}).replace(b"done", b"\\u0073tatus_final"),
+        spelled({**RUNNING, "message": "?"}).replace(b"?", b"\xff"),
         b"",
         b"<html></html>",
     ],

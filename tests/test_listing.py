@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from klingmotion import InvalidRequestError, KlingMotionError, MotionNotListedError, PollPolicy, TaskTimeoutError
+from klingmotion import (
+    APIResponseError,
+    InvalidRequestError,
+    KlingMotionError,
+    Motion,
+    MotionNotListedError,
+    MotionSession,
+    PollPolicy,
+    TaskTimeoutError,
+)
 from klingmotion.emulator import Emulator, Html, Lag, Outcome, RateLimited, Replace, StallAfter, Status
 from tests.stage import now, staged, submitted
 
@@ -110,6 +121,34 @@ async def test_a_malformed_stranger_on_the_page_does_no_harm() -> None:
         ours = {"workName": "Walk", "workId": 7, "taskId": str(done.id)}
         emulator.fail("list_motions", Replace(["text", None, {"workId": True, "workName": 3, "extData": []}, ours]))
         assert (await session.wait_for_motion(done)).name == "Walk"
+
+
+async def test_an_error_of_an_entry_says_which_one_and_holds_it() -> None:
+    """Rules 7 and 8: by its place in the answer, whether the list or one task's entry is asked for."""
+    async with staged(poll=PollPolicy(max_failed_looks=1)) as (emulator, session):
+        done = await session.wait_for_task(await submitted(session))
+        broken = {"workId": 8, "taskId": done.id, "workName": 5}
+        emulator.fail("list_motions", Replace([{"workId": 7}, broken]), times=None)
+        for call in (session.wait_for_motion(done), collected(session)):
+            with pytest.raises(APIResponseError, match="the list of motions: ") as caught:
+                await call
+            assert caught.value.path == "$[1].workName"
+            assert (caught.value.status, json.loads(caught.value.body)) == (200, broken)
+
+
+async def collected(session: MotionSession) -> list[Motion]:
+    return [motion async for motion in session.motions()]
+
+
+async def test_entries_of_different_kinds_with_one_number_are_two() -> None:
+    """Neither hides the other."""
+    async with staged() as (emulator, session):
+        emulator.fail("list_motions", Replace([{"assetId": "7"}, {"workId": 7}, {"taskId": 7}, {"workId": "7"}]))
+        assert [(entry.asset_id, entry.work_id, entry.task_id) for entry in await collected(session)] == [
+            ("7", None, None),
+            (None, 7, None),
+            (None, None, 7),
+        ]
 
 
 async def test_a_list_that_fails_now_and_then_is_read_again() -> None:

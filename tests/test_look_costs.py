@@ -110,7 +110,7 @@ def test_an_unfinished_look_is_told_at_a_glance() -> None:
         seen = glance(UNFINISHED)
     assert seen is not None
     assert (seen.status, seen.status_name) == (10, "processing")
-    assert calls.count < 18  # 14 now
+    assert calls.count < 18  # 16 now
     assert glance(FINISHED) is None
 
 

@@ -45,6 +45,8 @@ FAULTS: list[Fault] = [
     Status(500, {"error": f"no entry for Bearer {CANARY}", "message": CANARY}),
     Status(401, {"error": f"Unauthorized: {CANARY}", "code": 401}),
     Status(404, CANARY),
+    Status(401, '{"error": "no ' + CANARY.replace(":", "\\u003a").replace("-", "\\u002d") + '"}'),
+    Status(401, f"<p>/login?token={CANARY.replace(':', '%3A')}</p>"),
     Status.moderation(),
     WrongType("task.id", CANARY),
     Replace([CANARY]),
@@ -138,6 +140,17 @@ async def test_a_redirect_to_another_origin_does_not_get_the_token(status: int) 
         assert other.books.count() == 0
 
 
+async def test_a_redirect_that_names_a_user_is_not_followed() -> None:
+    """T3: it means other credentials than the token, even within the API."""
+    async with staged() as (emulator, session):
+        task = emulator.add_task()
+        host = emulator.url.partition("://")[2]
+        for location in (f"http://name:word@{host}/tasks/{task.id}", f"//name@{host}/tasks/{task.id}"):
+            emulator.fail("get_task", Status(302, None, headers={"Location": location}))
+            assert (await session.get_task(task.id)).id == task.id  # asked again where it was asked first
+        assert [seen.fault for seen in emulator.books.seen("get_task")] == ["Status", None, "Status", None]
+
+
 async def test_a_redirect_within_the_api_is_followed_by_a_look() -> None:
     """Contract section 8, question 18: slash variants may redirect."""
     async with staged() as (emulator, session):
@@ -178,9 +191,13 @@ async def test_a_dead_link_is_no_reason_to_show_its_signature(tmp_path: object) 
     [
         f"Authorization: Bearer {CANARY}\r\n\r\n".encode(),
         f"HTTP/1.1 200 OK\r\nX-Echo: Bearer {CANARY}\x00\r\n\r\n".encode(),
+        f"HTTP/1.1 401 Oops\r\nX-Echo: Bearer {CANARY}\r\nConte".encode(),
+        f"HTTP/1.1 200 {CANARY}\r\n".encode(),
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{CANARY}\r\n".encode(),
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 24\r\n\r\n{CANARY}".encode(),
         b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n" + f'{{"error": "{CANARY}"}}'.encode("utf-16"),
     ],
-    ids=["status line", "header", "UTF-16"],
+    ids=["status line", "header", "half a head", "half a status line", "size of a chunk", "packed", "UTF-16"],
 )
 async def test_an_answer_that_is_no_answer_cannot_reveal_the_token(answer: bytes) -> None:
     """T3: nor can what the HTTP library says of it."""

@@ -14,7 +14,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from klingmotion import APIConnectionError, ConfigurationError, KlingMotionError, MotionSession, PollPolicy, TaskError
+from klingmotion import (
+    APIConnectionError,
+    APIResponseError,
+    AuthenticationError,
+    ConfigurationError,
+    KlingMotionError,
+    MotionSession,
+    PollPolicy,
+    RetryPolicy,
+    TaskError,
+)
 from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
 from tests.stage import CLIP, TOKEN, now, staged, submitted
 
@@ -173,6 +183,24 @@ async def test_the_callers_own_http_session_stays_open() -> None:
         assert not http.closed
 
 
+async def test_an_answer_in_another_protocol_leaves_nothing_open() -> None:
+    """T2: nobody asked for it, so the connection is of no use. In debug mode aiohttp warns of what is left open."""
+    asyncio.get_running_loop().set_debug(True)
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with MotionSession(TOKEN, base_url=url, retry=RetryPolicy(attempts=1)) as session:
+            with pytest.raises(APIResponseError, match="101"):
+                await session.get_task(17)
+            gc.collect()
+
+
 async def test_a_closed_http_session_of_the_caller_is_named() -> None:
     """T1: the error says what to look at."""
     http = aiohttp.ClientSession()
@@ -180,6 +208,63 @@ async def test_a_closed_http_session_of_the_caller_is_named() -> None:
     async with MotionSession(TOKEN, base_url="http://127.0.0.1:9/v1", http=http) as session:
         with pytest.raises(KlingMotionError, match="http="):
             await session.get_task(17)
+
+
+async def test_what_the_callers_http_session_does_by_default_changes_no_request() -> None:
+    """Its headers are overruled, and what it would not unpack is not asked for packed."""
+    http = aiohttp.ClientSession(
+        headers={"Content-Type": "text/plain", "Accept": "text/html", "Authorization": "Basic of-the-caller"},
+        auto_decompress=False,
+    )
+    async with http, staged(http=http) as (emulator, session):
+        await session.wait_for_task(await submitted(session))
+        for name in ("submit_motion", "get_task"):
+            sent = emulator.books.seen(name)[0].headers
+            assert (sent["accept"], sent["accept-encoding"]) == ("application/json", "identity")
+            assert sent["authorization"] == f"Bearer {TOKEN}"
+        assert emulator.books.seen("submit_motion")[0].headers["content-type"] == "application/json"
+
+
+@pytest.mark.filterwarnings("ignore:.*BasicAuth:DeprecationWarning", "ignore:.*'auth' parameter:DeprecationWarning")
+async def test_an_http_session_of_the_caller_with_a_login_of_its_own_is_refused() -> None:
+    """T1: the login would go where the token goes, so the error says what to look at."""
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("name", "word")) as http, staged(http=http) as stage:
+        emulator, session = stage
+        with pytest.raises(ConfigurationError, match=r"http= .* auth= or a \.netrc file"):
+            await session.get_task(emulator.add_task().id)
+        assert emulator.books.count("get_task") == 0
+
+
+async def test_a_login_from_a_netrc_file_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T1: an old aiohttp sends it in place of the token, and the API refuses it; a new one sends nothing."""
+    path = tmp_path / "netrc"
+    path.write_text("default login name password word")
+    monkeypatch.setenv("NETRC", str(path))
+    async with aiohttp.ClientSession(trust_env=True) as http, staged(http=http) as (emulator, session):
+        with pytest.raises((ConfigurationError, AuthenticationError)):
+            await session.get_task(emulator.add_task().id)
+
+
+async def test_a_proxy_that_refuses_is_named_and_a_submit_is_sent_again() -> None:
+    """S1: the connection to the API never opened, so nothing can have been accepted."""
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        http = aiohttp.ClientSession(proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        url = "https://api.example.test/v1/kling"
+        async with http, MotionSession(TOKEN, base_url=url, http=http, retry=RetryPolicy(attempts=2)) as session:
+            with pytest.raises(APIConnectionError, match="the proxy on the way answered with 407") as caught:
+                await session.submit_motion("https://cdn.example.test/a.mp4", "https://cdn.example.test/a.jpg")
+    assert not caught.value.sent
+    assert caught.value.__cause__ is None
+    assert [request.split()[0] for request in asked] == [b"CONNECT", b"CONNECT"]
+    assert not any(TOKEN.encode() in request for request in asked)
 
 
 async def test_a_lonely_wait_needs_one_connection_whatever_the_interval() -> None:

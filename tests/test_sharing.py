@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -11,16 +12,20 @@ import pytest
 
 from klingmotion import (
     APIConnectionError,
+    APITimeoutError,
     MotionSession,
     PollPolicy,
     RateLimitError,
     Request,
+    Response,
+    Task,
     TaskRef,
     TaskTimeoutError,
 )
 from klingmotion.emulator import Account, ByTime, Emulator, RateLimited, ThreadedEmulator
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import now, staged
+from tests.virtual_time import VirtualTimeLoop, run_virtual
 
 # --- W5 -------------------------------------------------------------------------------------------------------------
 
@@ -105,10 +110,10 @@ class _Service:
 
 
 async def waited(
-    service: _Service, *, together: bool, policy: PollPolicy | None = None
+    service: _Service, *, together: bool, policy: PollPolicy | None = None, kind: type[FakeTransport] = FakeTransport
 ) -> tuple[int, dict[int, float]]:
     """Requests sent and the lag of each wait, on one session or on one each."""
-    transport = FakeTransport(service)
+    transport = kind(service)
     policy = policy or PollPolicy()
     lags = {}
 
@@ -182,6 +187,29 @@ async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:
         assert max(lags.values()) <= 1.3 * max(alone_lags.values())
 
 
+class _Hanging(FakeTransport):
+    """Answers to the list of running tasks twice, and hangs from then on."""
+
+    lists = 0
+
+    async def send(self, request: Request, *, timeout: float | None = None) -> Response:
+        if request.path == "/scheduler":
+            self.lists += 1
+            if self.lists > 2:
+                assert timeout is not None
+                await asyncio.sleep(timeout)
+                raise APITimeoutError("no list in time")
+        return await super().send(request, timeout=timeout)
+
+
+async def test_a_list_that_hangs_makes_no_wait_late() -> None:
+    """W10: it is given up after five seconds, and every wait goes back to its own looks at once."""
+    _, alone_lags = await waited(_Service(spread(50)), together=False)
+    _, lags = await waited(_Service(spread(50)), together=True, kind=_Hanging)
+    assert max(lags.values()) <= 5 + max(alone_lags.values())
+    assert sum(lags.values()) <= 1.3 * sum(alone_lags.values())
+
+
 async def test_a_list_that_never_shows_any_of_the_waits_is_asked_less_and_less() -> None:
     """W10: it may know nothing of them; once it shows one, looks are shared as ever."""
     transport = FakeTransport(_Service(spread(50, 600), lambda task_id, at: 1_400 < at < 1_500 + task_id))
@@ -244,6 +272,57 @@ async def test_a_task_that_left_the_list_while_the_server_fails_is_not_looked_at
     looks = Counter(request.path for _, request in transport.asked)
     assert max(count for path, count in looks.items() if path != "/scheduler") < 20
     await session.close()
+
+
+TWENTY = {number: 1_060.0 + number for number in range(1, 21)}
+
+
+async def begun(session: MotionSession) -> list[asyncio.Task[Task]]:
+    """Twenty waits that share looks by now."""
+    waits = [asyncio.create_task(session.wait_for_task(number, timeout=None)) for number in TWENTY]
+    await asyncio.sleep(30)
+    return waits
+
+
+def test_a_loop_that_is_left_with_waits_does_not_keep_the_next_from_sharing() -> None:
+    """W10, T1: what a loop was stopped in is no part of the next one."""
+    transport = FakeTransport(_Service(TWENTY))
+    session = MotionSession(transport=transport)
+
+    async def all_ended() -> None:
+        await asyncio.gather(*await begun(session))
+
+    async def end_the_others() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    left = VirtualTimeLoop()
+    left.run_until_complete(begun(session))
+    transport.asked.clear()
+    run_virtual(all_ended())
+    asked = Counter(request.path for _, request in transport.asked)
+    assert asked.pop("/scheduler") > 2
+    assert max(asked.values()) < 7
+    left.run_until_complete(end_the_others())
+    left.close()
+
+
+def test_a_loop_that_was_closed_with_waits_does_not_keep_the_session_from_being_closed() -> None:
+    """T1, T2: they ended with their loop; there is nobody to be woken."""
+    session = MotionSession(transport=FakeTransport(_Service(TWENTY)))
+
+    async def closed() -> None:
+        await session.get_task(1)
+        await session.close()
+
+    left = VirtualTimeLoop()
+    waits = left.run_until_complete(begun(session))
+    left.close()
+    run_virtual(closed())
+    del waits
+    gc.collect()
 
 
 def test_shared_waits_end_on_a_clock_that_never_stands_still() -> None:

@@ -17,11 +17,15 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from klingmotion import (
     AiohttpTransport,
+    APIConnectionError,
     APIResponseError,
+    APITimeoutError,
     DownloadError,
     DownloadProgress,
     InvalidRequestError,
@@ -48,6 +52,7 @@ from klingmotion.emulator import (
     ThreadedEmulator,
 )
 from klingmotion.emulator.artefacts import cover_png
+from klingmotion.emulator.exchange import Exchange
 from klingmotion.media import Media
 from klingmotion.transport import BytesSource, FileSource
 from klingmotion.uploads import upload
@@ -207,6 +212,32 @@ async def test_a_piece_that_the_transport_still_holds_is_not_overwritten(kind: s
     held = [piece[:] async for piece in body.pieces()]
     body.close()
     assert b"".join(held) == data
+
+
+@pytest.mark.parametrize("kind", ["file", "bytes"])
+async def test_what_a_file_grows_by_while_it_is_sent_is_left_out(kind: str, tmp_path: Path) -> None:
+    """U1, U2: its length has been announced, and progress never goes beyond it."""
+    data = random.Random(6).randbytes(3 * PIECE)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    size = 2 * PIECE + 7
+    told: list[int] = []
+    body = Body(FileSource(path, size) if kind == "file" else _Grown(data, size), told.append)
+    sent = b"".join([bytes(piece) async for piece in body.pieces()])
+    body.close()
+    assert sent == data[:size]
+    assert told[-1] == size
+
+
+class _Grown:
+    """Bytes of which there are more than was said."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data = data
+        self.size = size
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self._data)
 
 
 def test_an_upload_that_never_waits_lets_other_coroutines_have_their_turn(tmp_path: Path) -> None:
@@ -406,6 +437,16 @@ async def test_a_host_that_goes_on_failing_leaves_nothing_behind(tmp_path: Path)
         assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_host_that_stays_silent_is_no_full_disk(tmp_path: Path) -> None:
+    """R4: a timeout is what it is called, so that whoever runs a batch knows that it passes."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", StallBefore(1000), times=None)
+        with pytest.raises(APITimeoutError, match="no whole answer"):
+            await session.download_motion(motion, tmp_path, parts=["bvh"])
+        assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("part", ["bvh", "binary"])
 async def test_a_corrupted_archive_is_never_given_its_name(part: str, tmp_path: Path) -> None:
     """R4: its checksums are verified first."""
@@ -568,7 +609,19 @@ async def _made(url: str) -> Motion:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[bad", "http://h:99999999/", "//x/y", "ftp://x.test/a", "data:,a", "x", "http://a..b/"]
+    "url",
+    [
+        "http://[bad",
+        "http://h:99999999/",
+        "//x/y",
+        "ftp://x.test/a",
+        "data:,a",
+        "x",
+        "http://a..b/",
+        "http://127.0.0.1:9/a%20b\r\nX-More: 1\r\n\r\n",
+        "http://127.0.0.1:9/%20\x00",
+        "http://127.0.0.1:9/%20\ud800",
+    ],
 )
 async def test_a_link_that_is_no_url_is_an_error_of_ours(url: str, tmp_path: Path) -> None:
     """R3, rule 8: the server named it."""
@@ -576,6 +629,33 @@ async def test_a_link_that_is_no_url_is_an_error_of_ours(url: str, tmp_path: Pat
         with pytest.raises(KlingMotionError):
             await session.download_motion(Motion(name="x", cover_url=url), tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("redirected", [False, True], ids=["link", "redirect"])
+async def test_a_link_that_names_a_user_is_an_error_of_ours_where_it_cannot_be_followed(
+    redirected: bool, tmp_path: Path
+) -> None:
+    """R3: aiohttp takes no user's name beside an Authorization header, which a session of the caller's may have."""
+    http = aiohttp.ClientSession(headers={"Authorization": "Bearer of-the-caller"})
+    async with http, staged(http=http) as (emulator, session):
+        files = emulator.url.replace("/v1/kling", "/files")
+        named = files.replace("://", "://name:word@") + "/cover.png"
+        emulator.fail("file", Status(302, None, headers={"Location": named}), times=None)
+        with pytest.raises(DownloadError, match="cannot be followed"):
+            await session.download_motion(Motion(cover_url=f"{files}/a.png" if redirected else named), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_link_that_is_quoted_in_part_is_quoted_where_it_must_be(tmp_path: Path) -> None:
+    """R3: a space or a letter of another script in it is no reason not to fetch the file, and no way to add headers."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        for query in ("%2f \u00e9", "%2f\r\nX-More: 1"):
+            link = f"{motion.cover_url}?a={query}"
+            assert (await session.download_motion(Motion(name="x", cover_url=link), tmp_path)).cover is not None
+        asked = emulator.books.seen("file")
+        assert [seen.query for seen in asked] == [{"a": "/ \u00e9"}, {"a": "/X-More: 1"}]
+        assert not any("x-more" in seen.headers for seen in asked)
 
 
 async def test_closing_the_session_ends_a_download(tmp_path: Path) -> None:
@@ -591,3 +671,40 @@ async def test_closing_the_session_ends_a_download(tmp_path: Path) -> None:
             await saving
         assert now() - began < 1
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [Slow(1000), StallBefore(1000)], ids=repr)
+async def test_a_download_ends_where_the_callers_own_http_session_is_closed_meanwhile(
+    fault: Fault, tmp_path: Path
+) -> None:
+    """T2: aiohttp itself would let it wait for ever."""
+    http = aiohttp.ClientSession()
+    async with staged(http=http) as (emulator, session), asyncio.timeout(400):
+        motion = await motion_of(session)
+        emulator.fail("file", fault, times=None)
+        saving = asyncio.create_task(session.download_motion(motion, tmp_path))
+        await asyncio.sleep(5)
+        await http.close()
+        with pytest.raises(APIConnectionError, match="http= is closed"):
+            await saving
+        assert list(tmp_path.iterdir()) == []
+
+
+class _Held:
+    """The answer stops after 50,000 bytes, and the connection stays open."""
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        await exchange.stream(await exchange.work(), upto=50_000)
+        await exchange.pause(1000)
+        return exchange.drop()
+
+
+async def test_what_came_before_a_silence_need_not_come_again(tmp_path: Path) -> None:
+    """R4: the silence ends the piece that is waited for, not the writing of those that came."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", _Held())
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert files.video.read_bytes() == CLIP.read_bytes()
+        assert [seen.headers.get("range") for seen in emulator.books.seen("file")] == [None, "bytes=50000-"]

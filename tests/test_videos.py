@@ -10,6 +10,7 @@ import pytest
 
 from klingmotion import (
     APIResponseError,
+    APITimeoutError,
     AssetNotFoundError,
     DownloadError,
     EndpointUnavailableError,
@@ -43,6 +44,7 @@ from klingmotion.emulator import (
     RateLimited,
     Replace,
     ServeBytes,
+    StallBefore,
     Status,
     WrongType,
 )
@@ -465,6 +467,7 @@ BROKEN: list[tuple[str, Fault, int | None, str]] = [
     ("file", Status(403), 1, "is dead (403)"),
     ("file", ServeBytes(b"PK\x03\x04 an archive"), 1, "gave something that is no video"),
     ("file", Html(), 5, "was answered with 502"),
+    ("file", StallBefore(1000), 5, "got no whole answer for 60 s"),
     ("download_works", Replace({"status": "success"}), None, "holds no link to a clean file; the server says: success"),
     ("download_works", Replace({"cdnUrl": "later", "status": "pending"}), None, "the server says: pending"),
 ]
@@ -496,6 +499,17 @@ async def test_a_video_with_neither_file_is_an_error_that_leads_back(tmp_path: P
         assert caught.value.ref == video.task.ref
         assert "nor can its clean file be had" in caught.value.__notes__[0]
         assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_host_that_answers_for_neither_file_leads_back_too(tmp_path: Path) -> None:
+    """As a refusal of both does."""
+    async with staged() as (emulator, session):
+        video = await created(session)
+        emulator.fail("file", StallBefore(1000), times=None)
+        with pytest.raises(APITimeoutError) as caught:
+            await session.download_video(video, tmp_path)
+        assert caught.value.ref == video.task.ref
+        assert "nor can its clean file be had" in caught.value.__notes__[0]
 
 
 async def test_a_task_without_works_has_nothing_to_download(tmp_path: Path) -> None:

@@ -597,6 +597,20 @@ async def test_an_answer_about_another_task_is_a_failed_look() -> None:
             await session.wait_for_task(task.id)
 
 
+@pytest.mark.parametrize("listens", [False, True], ids=["unheard", "heard"])
+async def test_a_running_task_that_is_another_is_not_believed_either(listens: bool) -> None:
+    """W4: nobody hears of its status, and looks that show nothing else end the wait."""
+    heard: list[Task] = []
+    async with staged() as (emulator, session):
+        task = emulator.add_task()
+        wrong = {"task": {"id": task.id + 1}, "status": 77, "status_name": "rendering", "status_final": False}
+        emulator.fail("get_task", Replace(wrong), times=None)
+        with pytest.raises(APIResponseError, match=str(task.id + 1)):
+            await session.wait_for_task(task.id, on_change=heard.append if listens else None)
+        assert emulator.books.count("get_task") == 5
+    assert heard == []
+
+
 async def test_a_drop_on_a_kept_connection_is_survived() -> None:
     """W4: aiohttp repeats such a GET once by itself; two drops are one failed look."""
     async with staged() as (emulator, session):

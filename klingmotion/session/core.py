@@ -8,11 +8,12 @@ from typing import Self
 
 import aiohttp
 
-from klingmotion.aiohttp_transport import AiohttpTransport, Secret
+from klingmotion.aiohttp_transport import AiohttpTransport
 from klingmotion.configuration import checked_account, checked_base_url, token_trouble
 from klingmotion.engine import Engine
 from klingmotion.errors import ConfigurationError
 from klingmotion.retry import PollPolicy, RetryPolicy
+from klingmotion.secret import Secret
 from klingmotion.transport import Transport
 
 
