@@ -26,6 +26,7 @@ from klingmotion.cli import (
 )
 from klingmotion.cli.display import Lines
 from klingmotion.cli.execution import debug, failed
+from klingmotion.cli.failure import ExitCode
 
 _EPILOG: Final = """\
 [bold]Examples[/]
@@ -123,6 +124,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         application()(arguments, prog_name="klingmotion")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:  # before the command has begun
+        return int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return int(failed(Lines(), error))
     return 0
