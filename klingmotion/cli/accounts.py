@@ -94,7 +94,7 @@ def _untrack(text: str, *, json: bool) -> NoReturn:
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(text)
         track = Track(display, f"task {options.task_id(ref)}", ref=ref)
-        track.stage = Stage.DELETING
+        track.stage = Stage.UNTRACKING
         display.tracks.append(track)
         return await attempt(track, end(track, ref, display))
 

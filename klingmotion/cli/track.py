@@ -58,6 +58,7 @@ class Stage(StrEnum):
     LISTING = "listing"
     DOWNLOADING = "downloading"
     DELETING = "deleting"
+    UNTRACKING = "untracking"
     DONE = "done"
     FAILED = "failed"
 
@@ -286,6 +287,8 @@ class Track:
         self.task, self.ref = task, task.ref
 
     def _resume(self, error: BaseException) -> str | None:
+        if self.stage in (Stage.DELETING, Stage.UNTRACKING):
+            return None  # nobody waits for what is to go
         ref = known_ref(error, self.ref)
         if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
             return None
@@ -300,6 +303,8 @@ class Track:
             return "interrupted; nothing was submitted"
         if self.stage is Stage.DELETING:
             return "interrupted; it is unknown whether it was deleted, and deleting again does no harm"
+        if self.stage is Stage.UNTRACKING:
+            return "interrupted; it is unknown whether it is still tracked, and untracking again does no harm"
         if self._emulated:
             return "interrupted; the task was the emulator's and is gone with it"
         if self.ref is None:

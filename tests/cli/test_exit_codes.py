@@ -92,9 +92,11 @@ def test_a_task_that_failed_is_5(emulator: ThreadedEmulator) -> None:
 
 
 def test_a_task_that_is_unknown_is_5(emulator: ThreadedEmulator) -> None:
-    """Waiting for it and deleting it end alike."""
-    assert run("wait", "17", emulator=emulator).returncode == 5
-    assert run("delete", "17", "--yes", emulator=emulator).returncode == 5
+    """Waiting for it, deleting it and letting go of it end alike, and nothing is left to wait for."""
+    for arguments in (["wait", "17"], ["delete", "17", "--yes"], ["running", "--untrack", "17"]):
+        done = run(*arguments, emulator=emulator)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "to resume" not in done.stderr
 
 
 def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:

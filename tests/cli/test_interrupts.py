@@ -12,7 +12,7 @@ from klingmotion import TaskRef
 from klingmotion.emulator import DropAfter, Outcome, StallAfter, StallBefore, ThreadedEmulator
 from tests.cli.shell import COMMAND, START, environment, objects, once, resumed, run, running
 
-#: Where Ctrl-C can come before a command has begun: as modules load, as the application is built, as it reads its words.
+#: Where Ctrl-C can come before a command has begun: while modules load, the application is built, its words are read.
 EARLY = {
     "loading": "sys.modules['klingmotion.cli.app'] = Pressed('app')",
     "building": "import typer; typer.Typer = press",
