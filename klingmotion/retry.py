@@ -70,8 +70,8 @@ def _count(instance: object, attribute: Attribute[int], value: int) -> None:
 class RetryPolicy:
     """How a request that failed is sent again. All times in seconds.
 
-    The n-th wait is a random share of `initial * 2**n`, at most `ceiling` (exponential backoff with full jitter). A
-    429 waits as long as the server asks instead, and does not count as an attempt.
+    The n-th wait is a random share of `initial * 2**(n - 1)`, at most `ceiling` (exponential backoff with full
+    jitter). A 429 waits as long as the server asks instead, and does not count as an attempt.
     """
 
     #: Most times one request is sent.

@@ -52,6 +52,8 @@ class BatchMethods(SessionCore):
     ) -> Batch:
         """Extract the motion of many clips, and go on where an earlier run with the same journal was ended.
 
+        One run of it::
+
             clips = Path("clips").iterdir()
             async with session.extract_motions(clips, journal="run.db", out="motions") as batch:
                 async for outcome in batch:
