@@ -126,6 +126,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:  # before the command has begun
         return int(ExitCode.INTERRUPTED)
+    except OSError as error:  # of the help: commands see to what they print themselves
+        return int(failed(Lines(), streams.AnswerError.of(error)))
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return int(failed(Lines(), error))
+    finally:
+        streams.put_away()
     return 0

@@ -14,6 +14,7 @@ import typer
 from klingmotion.cli.display import Display, Lines, Objects
 from klingmotion.cli.failure import ExitCode, Failure
 from klingmotion.cli.live import LiveDisplay
+from klingmotion.cli.streams import AnswerError
 from klingmotion.cli.track import Track
 
 Work = Callable[[Display], Coroutine[object, object, ExitCode]]
@@ -74,12 +75,22 @@ def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], Ex
         return on_interrupt(display)
     except BrokenPipeError:
         raise  # typer ends the command without a word
+    except AnswerError as error:
+        return failed(Lines(), error)  # there is nothing but stderr left to tell it on
     except ExceptionGroup as group:
         if group.subgroup(BrokenPipeError) is not None:
             raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from None
+        if (lost := group.subgroup(AnswerError)) is not None:
+            return failed(Lines(), _first(lost))
         return failed(display, group)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return failed(display, error)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """The first of what came together."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
 def failed(display: Display, error: Exception) -> ExitCode:

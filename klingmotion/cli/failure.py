@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from attrs import astuple, frozen
 
+from klingmotion.cli.streams import AnswerError
 from klingmotion.configuration import token_trouble
 from klingmotion.errors import (
     AccountError,
@@ -204,5 +205,7 @@ def _message(error: BaseException) -> str:
         return str(error) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted"
+    if isinstance(error, AnswerError):
+        return str(error)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"unexpected error, please report it: {text} (`klingmotion --debug ...` shows where it came from)"

@@ -287,8 +287,8 @@ class Track:
         self.task, self.ref = task, task.ref
 
     def _resume(self, error: BaseException) -> str | None:
-        if self.stage in (Stage.DELETING, Stage.UNTRACKING):
-            return None  # nobody waits for what is to go
+        if self.stage.is_last or self.stage in (Stage.DELETING, Stage.UNTRACKING):
+            return None  # only the answer was not printed; or what is to go is not waited for
         ref = known_ref(error, self.ref)
         if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
             return None

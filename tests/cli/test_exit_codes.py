@@ -139,6 +139,29 @@ def test_a_file_that_cannot_be_saved_is_1_and_can_be_resumed(emulator: ThreadedE
     assert "to resume:\n    klingmotion wait " in done.stderr
 
 
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["list"], ["list", "--json"], ["wait", "TASK"], ["extract", "CLIP", "--json"]],
+    ids=" ".join,
+)
+def test_an_answer_that_cannot_be_written_is_1(emulator: ThreadedEmulator, clip: Path, arguments: list[str]) -> None:
+    """As on a full disk: it is told what cannot be written and why, and nothing is called a bug."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    named = {"TASK": str(task.id), "CLIP": str(clip)}
+    words = [named.get(word, word) for word in arguments]
+    with FULL.open("w") as full:
+        done = run_apart(*words, emulator=emulator, out=full)
+    assert done.returncode == 1, done.stderr
+    assert "stdout cannot be written: No space left on device" in done.stderr
+    assert "report it" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert emulator.books.count("submit_motion") == 0
+
+
 def test_an_emulator_that_cannot_listen_is_2() -> None:
     """A port that is taken is told, not traced."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
