@@ -12,6 +12,7 @@ from klingmotion.cli.clips import clips as found_clips
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import execute
 from klingmotion.cli.failure import ExitCode, Failure
+from klingmotion.cli.files import make_ready
 from klingmotion.cli.overview import Overview
 from klingmotion.cli.runs import Order, Run
 from klingmotion.engine import TIMEOUT
@@ -94,6 +95,7 @@ def batch(
             resubmit_uncertain=resubmit_uncertain,
             emulated=emulator,
         )
+        make_ready(out)
         return await Run(order, display).carry_out()
 
     execute(work, json=json, on_interrupt=_broken_off, live=Overview)

@@ -78,12 +78,19 @@ class ClipTracks:
 
     # --- outcomes ---------------------------------------------------------------------------------------------------
 
-    def over(self, outcome: Outcome) -> Failure | None:
-        """A clip has come to its end, as far as this run goes; what went wrong with it, if anything did."""
-        failure = None
-        if outcome.error is not None:
-            logger.debug("%s: %s", outcome.source, outcome.status, exc_info=outcome.error)
-            failure = Failure.of(outcome.error, ref=outcome.ref, emulated=self._emulated)
+    def failure(self, outcome: Outcome) -> Failure | None:
+        """What went wrong with a clip, if anything did."""
+        if outcome.error is None:
+            return None
+        logger.debug("%s: %s", outcome.source, outcome.status, exc_info=outcome.error)
+        return Failure.of(outcome.error, ref=outcome.ref, emulated=self._emulated)
+
+    def over(self, outcome: Outcome, failure: Failure | None) -> None:
+        """A clip has come to its end, as far as this run goes.
+
+        Raises:
+            AnswerError: That cannot be printed.
+        """
         track = self._tracks.pop(os.path.abspath(outcome.source), None)  # noqa: PTH100  # as the batch names its rows
         if track is None:
             track = self._made(outcome.source)
@@ -97,7 +104,6 @@ class ClipTracks:
         track.note(Event("outcome", words, self._fields(outcome, failure, track)))
         if path is not None and not before:
             self._display.answer(path)
-        return failure
 
     def _fields(self, outcome: Outcome, failure: Failure | None, track: Track) -> dict[str, Json]:
         wanted = ("kind", "message", "notes", "exit_code")

@@ -18,7 +18,7 @@ from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import until
 from klingmotion.cli.failure import ExitCode
-from klingmotion.cli.files import finish_video
+from klingmotion.cli.files import finish_video, make_ready
 from klingmotion.cli.sessions import INVENTED_VIDEO, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.engine import TIMEOUT
@@ -139,6 +139,7 @@ def create(
     )
 
     async def work(display: Display) -> ExitCode:
+        make_ready(out)
         track = Track(display, Path(image).name, clip=motion, out=out, emulated=emulator)
         display.tracks.append(track)
         return await attempt(track, _create(order, track, display))

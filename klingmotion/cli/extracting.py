@@ -17,7 +17,7 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.failure import ExitCode
-from klingmotion.cli.files import save, show_file
+from klingmotion.cli.files import make_ready, save, show_file
 from klingmotion.cli.sessions import INVENTED, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.downloads import Part
@@ -102,6 +102,7 @@ def extract(
 
 async def extract_all(order: Order, display: Display) -> ExitCode:
     """Carry out the order."""
+    make_ready(order.out)
     tracks = [
         Track(display, name, clip=str(clip), out=order.out, parts=order.parts, emulated=order.emulated)
         for clip, name in zip(order.clips, _names(order.clips), strict=True)

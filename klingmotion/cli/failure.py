@@ -98,6 +98,12 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
 #: What is not true of a task that lived in an emulator of the command's own.
 _GOES_ON: Final = re.compile(r"(?:^|[.,;] )(?:The task|which) goes on\b[^.;,]*")
 
+#: What is left to whoever resumes a submit again and again and learns nothing.
+_TO_SETTLE: Final = (
+    "if that does not settle it: `klingmotion tasks` shows what there is; to submit again is your own choice, and may"
+    " pay twice"
+)
+
 #: Errors after which there is nothing to come back to.
 _OVER: Final = (TaskFailedError, TaskGoneError, ConfigurationError, InvalidRequestError)
 
@@ -148,7 +154,8 @@ class Failure:
     def lines(self) -> tuple[str, ...]:
         """The message and what belongs to it."""
         way_on = () if self.resume is None else ("to resume:", f"  {self.resume}")
-        return (self.message, *self.notes, *way_on)
+        settled = (_TO_SETTLE,) if self.resume is not None and self.exit_code is ExitCode.UNCERTAIN else ()
+        return (self.message, *self.notes, *way_on, *settled)
 
     @property
     def fields(self) -> dict[str, Json]:

@@ -20,6 +20,7 @@ from klingmotion.cli.execution import execute
 from klingmotion.cli.failure import ExitCode, spoken
 from klingmotion.cli.rows import moment
 from klingmotion.cli.streams import printable
+from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Json
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def journal(action: What, file: File, as_csv: Csv = False, events: Events = Fals
         raise typer.BadParameter("does not go with --csv", param_hint="'--json'")
 
     async def work(_display: Display) -> ExitCode:
+        if not checked_journal(file).exists():
+            raise InvalidRequestError(f"there is no journal {file}")
         if action is Action.SHOW:
             _show(file, as_json=as_json)
         else:
@@ -65,6 +68,19 @@ def journal(action: What, file: File, as_csv: Csv = False, events: Events = Fals
         return ExitCode.DONE
 
     execute(work, json=as_json)
+
+
+def checked_journal(file: Path) -> Path:
+    """The path of a journal, unless there can be none.
+
+    Raises:
+        InvalidRequestError: It is a directory, or in none.
+    """
+    if file.is_dir():
+        raise InvalidRequestError(f"{file} is a directory; name the journal's file")
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequestError(f"there is no directory {file.parent} for the journal {file.name}")
+    return file
 
 
 # --- export ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from klingmotion.cli.display import Display, Lines
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import coming_ref, upload
 from klingmotion.cli.failure import ExitCode, Failure, resume_command
-from klingmotion.cli.files import finish_video, save, show_file
+from klingmotion.cli.files import finish_video, make_ready, save, show_file
 from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Stage, Track
@@ -78,6 +78,8 @@ def wait(
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(task)
         ref = evolve(ref, email=email or ref.email or account(None))
+        if out is not None:
+            make_ready(out)
         name = "submit" if ref.task_id is None else f"task {ref.task_id}"
         track = Track(display, name, ref=ref, out=out, parts=chosen)
         display.tracks.append(track)

@@ -51,6 +51,34 @@ def test_usage_is_2(emulator: ThreadedEmulator, arguments: list[str], said: str)
     assert emulator.books.count() == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["extract", "walk.mp4"],
+        ["create", "--image", "walk.mp4", "--motion", "walk.mp4"],
+        ["batch", "walk.mp4", "--journal", "run.db"],
+        ["wait", "17"],
+        ["download", "17"],
+    ],
+    ids=" ".join,
+)
+def test_a_directory_that_takes_no_files_is_2(
+    emulator: ThreadedEmulator, clip: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """It is seen before anything is sent, paid for or waited for."""
+    monkeypatch.chdir(clip.parent)
+    for out, said in {
+        "walk.mp4": "walk.mp4 is a file, not a directory",
+        "walk.mp4/out": "no files can be saved in ",
+    }.items():
+        done = run(*arguments, "--out", out, emulator=emulator)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert "to resume" not in done.stderr
+    assert emulator.books.count() == 0
+    assert [path.name for path in clip.parent.iterdir()] == ["walk.mp4"]
+
+
 @pytest.mark.parametrize("token", [None, "example"])
 def test_a_token_that_is_missing_or_malformed_is_3(token: str | None) -> None:
     """The message says where the token comes from, and does not repeat it."""
@@ -128,6 +156,9 @@ def test_a_submit_left_unclear_is_7_and_can_be_resumed(emulator: ThreadedEmulato
     done = run("wait", str(ref), "--timeout", "0.3", emulator=emulator)
     assert (done.returncode, done.stdout) == (7, "")
     assert f"klingmotion wait '{ref}'\n" in done.stderr
+    assert (
+        "`klingmotion tasks` shows what there is; to submit again is your own choice, and may pay twice" in done.stderr
+    )
 
 
 def test_a_file_that_cannot_be_saved_is_1_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:
