@@ -96,6 +96,7 @@ def _untrack(text: str, *, json: bool) -> NoReturn:
         track = Track(display, f"task {options.task_id(ref)}", ref=ref)
         track.stage = Stage.UNTRACKING
         display.tracks.append(track)
+        display.busy(track, f"untracking task {ref.task_id}")
         return await attempt(track, end(track, ref, display))
 
     execute(work, json=json)

@@ -98,7 +98,7 @@ def batch(
         make_ready(out)
         return await Run(order, display).carry_out()
 
-    execute(work, json=json, on_interrupt=_broken_off, live=Overview)
+    execute(work, json=json, on_interrupt=_broken_off, live=Overview, steps=False)
 
 
 def _broken_off(display: Display) -> ExitCode:

@@ -7,6 +7,7 @@ import errno
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from typing import Final, NoReturn
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from klingmotion.cli.display import Display, Lines, Objects
 from klingmotion.cli.failure import ExitCode, Failure
 from klingmotion.cli.live import LiveDisplay
+from klingmotion.cli.notices import told_on
 from klingmotion.cli.streams import AnswerError
 from klingmotion.cli.track import Track
 
@@ -38,12 +40,13 @@ def execute(
     json: bool = False,
     on_interrupt: Callable[[Display], ExitCode] = left_behind,
     live: type[LiveDisplay] = LiveDisplay,
+    steps: bool = True,
 ) -> NoReturn:
     """Run `work` with the display that suits, and end the command with the exit code it comes to.
 
-    `live` is the display for a terminal.
+    `live` is the display for a terminal. Without `steps` nothing is told of what holds up a single request.
     """
-    raise typer.Exit(int(_executed(work, chosen_display(json=json, live=live), on_interrupt)))
+    raise typer.Exit(int(_executed(work, chosen_display(json=json, live=live), on_interrupt, steps=steps)))
 
 
 async def attempt(track: Track, work: Awaitable[None]) -> ExitCode:
@@ -67,9 +70,9 @@ def chosen_display(*, json: bool, live: type[LiveDisplay] = LiveDisplay) -> Disp
     return live() if watched else Lines()
 
 
-def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode]) -> ExitCode:
+def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode], *, steps: bool) -> ExitCode:
     try:
-        with display:
+        with display, told_on(display) if steps else nullcontext():
             return asyncio.run(work(display))
     except KeyboardInterrupt:
         return on_interrupt(display)

@@ -109,7 +109,7 @@ async def extract_all(order: Order, display: Display) -> ExitCode:
     ]
     display.tracks += tracks
     async with opened(order.email, emulated=order.emulated) as session:
-        cover = await _cover(session, order)
+        cover = await _cover(session, order, display)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(clip: Path, track: Track) -> ExitCode:
@@ -160,11 +160,17 @@ def coming_ref(asset: Asset, email: str | None) -> TaskRef:
     )
 
 
-async def _cover(session: MotionSession, order: Order) -> Asset | None:
+async def _cover(session: MotionSession, order: Order, display: Display) -> Asset | None:
     if order.cover is None:
         return None
     await examine_as("image", order.cover)
-    return await session.upload_asset(order.cover)
+    track = Track(display, order.cover.name, clip=str(order.cover))
+    track.begin()
+    display.tracks.append(track)
+    asset = await session.upload_asset(order.cover, on_progress=track.uploading)
+    track.uploaded(asset)
+    track.over()
+    return asset
 
 
 @asynccontextmanager

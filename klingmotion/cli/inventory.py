@@ -85,6 +85,7 @@ def _delete(ids: list[str], email: str | None, *, yes: bool, json: bool) -> NoRe
         track = Track(display, "assets")
         track.stage = Stage.DELETING
         display.tracks.append(track)
+        display.busy(track, f"deleting the assets {names}")
         return await attempt(track, end(track, display))
 
     execute(work, json=json)

@@ -222,9 +222,11 @@ def test_without_the_extra_the_command_that_installs_it_is_shown() -> None:
 
 
 def test_debug_shows_the_log_and_never_the_token(emulator: ThreadedEmulator) -> None:
-    """The log is on stderr, with the traceback of what went wrong."""
+    """The log is on stderr: each request by its path, and the traceback of what went wrong."""
     emulator.fail("list_motions", Status.unauthorized())
     done = run_apart("--debug", "list", emulator=emulator)
     assert done.returncode == 3
+    assert "GET /videos/motions: 401 in 0." in done.stderr
+    assert "mine=true" not in done.stderr
     assert "Traceback" in done.stderr
     assert emulator.token not in done.stderr
