@@ -11,10 +11,11 @@ from klingmotion.accounts import Account
 from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
-from klingmotion.cli.failure import ExitCode
+from klingmotion.cli.failure import ExitCode, reworded
 from klingmotion.cli.rows import Row, at_once, instant, listing, moment, show_rows
 from klingmotion.cli.sessions import opened
 from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.errors import AccountError, NotFoundError
 from klingmotion.models import Capacity, RunningTask
 from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
@@ -39,7 +40,7 @@ def accounts(email: AccountEmail = None, json: options.Json = False) -> None:
     """
 
     async def rows(session: MotionSession) -> list[Row]:
-        found = await session.accounts() if email is None else [await session.account(email)]
+        found = await session.accounts() if email is None else [await _linked(session, email)]
         return [_account_row(account) for account in found]
 
     _show(rows, "accounts", "No account is linked.", json=json)
@@ -69,6 +70,15 @@ def running(untrack: Untrack = None, json: options.Json = False) -> None:
         return [_running_row(task) for task in await session.running()]
 
     _show(rows, "running", "No task is running.", json=json)
+
+
+async def _linked(session: MotionSession, email: str) -> Account:
+    """One account; that it is not linked is the account's trouble, no task's."""
+    try:
+        return await session.account(email)
+    except NotFoundError as error:
+        text = f"{email} is not a linked account; `klingmotion accounts` shows which are"
+        raise reworded(error, AccountError, text) from error
 
 
 def _show(rows: Rows, name: str, otherwise: str, *, json: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,11 +19,12 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import until
-from klingmotion.cli.failure import ExitCode
+from klingmotion.cli.failure import ExitCode, reworded
 from klingmotion.cli.files import finish_video, make_ready
 from klingmotion.cli.sessions import INVENTED_VIDEO, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.engine import TIMEOUT
+from klingmotion.errors import AssetNotFoundError
 from klingmotion.forms import VideoOptions
 from klingmotion.media import APPLIED, examine_as
 from klingmotion.models import Asset
@@ -140,7 +143,7 @@ def create(
 
     async def work(display: Display) -> ExitCode:
         make_ready(out)
-        track = Track(display, Path(image).name, clip=motion, out=out, emulated=emulator)
+        track = Track(display, Path(image).name, clip=image, out=out, emulated=emulator)
         display.tracks.append(track)
         return await attempt(track, _create(order, track, display))
 
@@ -162,18 +165,34 @@ async def _create(order: Order, track: Track, display: Display) -> None:
             image = await _uploaded(session, shown, track) or order.image
         ref = _coming_ref(motion, image, order.email)
         track.submitting(ref)
-        video = await session.create_video(
-            motion,
-            image,
-            timeout=None if deadline is None else max(deadline - now(), 0.001),
-            on_submitted=track.submitted,
-            on_change=track.changed,
-            reply_ref=ref.reply_ref,
-            **order.options,
-        )
+        with _work_named(moving.work_id):
+            video = await session.create_video(
+                motion,
+                image,
+                timeout=None if deadline is None else max(deadline - now(), 0.001),
+                on_submitted=track.submitted,
+                on_change=track.changed,
+                reply_ref=ref.reply_ref,
+                **order.options,
+            )
         await finish_video(session, video, order.out, track, display)
     if order.emulated:
         display.say(INVENTED_VIDEO)
+
+
+@contextmanager
+def _work_named(work_id: int | None) -> Iterator[None]:
+    """Say of a work that Kling does not know what it is: nothing that could be uploaded again."""
+    try:
+        yield
+    except AssetNotFoundError as error:
+        if work_id is None:
+            raise
+        text = (
+            f"Kling does not know the work {work_id}, or the image; `klingmotion list` shows the account's motions,"
+            " `klingmotion list --official` the others"
+        )
+        raise reworded(error, AssetNotFoundError, text) from error
 
 
 def _motion(text: str) -> int | str:
@@ -185,8 +204,7 @@ async def _uploaded(session: MotionSession, source: Source, track: Track) -> Ass
     """What a file has become; `None` if it is none."""
     if source.file is None:
         return None
-    name = Path(str(source.file)).name
-    asset = await session.upload_asset(source.file, on_progress=partial(track.uploading, file=name))
+    asset = await session.upload_asset(source.file, on_progress=partial(track.uploading, file=str(source.file)))
     track.uploaded(asset)
     return asset
 

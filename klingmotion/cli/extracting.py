@@ -189,4 +189,4 @@ async def until(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
 def _names(clips: list[Path]) -> list[str]:
     """File names, or paths where these are not enough to tell clips apart."""
     count = Counter(clip.name for clip in clips)
-    return [clip.name if count[clip.name] == 1 else str(clip) for clip in clips]
+    return [clip.name if clip.name and count[clip.name] == 1 else str(clip) for clip in clips]

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from attrs import astuple, frozen
 
@@ -15,6 +15,8 @@ from klingmotion.cli.streams import AnswerError
 from klingmotion.configuration import token_trouble
 from klingmotion.errors import (
     AccountError,
+    APIConnectionError,
+    APIStatusError,
     AssetNotFoundError,
     AuthenticationError,
     BadRequestError,
@@ -36,6 +38,8 @@ from klingmotion.errors import (
 )
 from klingmotion.models import Json
 from klingmotion.refs import TaskRef
+
+E = TypeVar("E", bound=APIStatusError)
 
 
 class ExitCode(IntEnum):
@@ -93,10 +97,14 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (r"`email`", "`--email`"),
     (r" with upload_asset$", ""),
     (r"^base_url ", "$KLINGMOTION_BASE_URL "),
+    (r" ssl:(?:default|True|False)(?= \[)", ""),
 )
 
 #: What is not true of a task that lived in an emulator of the command's own.
 _GOES_ON: Final = re.compile(r"(?:^|[.,;] )(?:The task|which) goes on\b[^.;,]*")
+
+#: What to do where nothing can be reached.
+_UNREACHED: Final = "check the network, the proxy or $KLINGMOTION_BASE_URL"
 
 #: What is left to whoever resumes a submit again and again and learns nothing.
 _TO_SETTLE: Final = (
@@ -140,7 +148,8 @@ class Failure:
             emulated: Whether the task was in an emulator that ends with the command.
         """
         over = isinstance(error, _OVER)
-        notes = (spoken(note, emulated=emulated) for note in getattr(error, "__notes__", ()))
+        notes = [spoken(note, emulated=emulated) for note in getattr(error, "__notes__", ())]
+        notes += [_UNREACHED] if isinstance(error, APIConnectionError) and "found no connection" in str(error) else []
         return cls(
             kind=type(error).__name__,
             message=spoken(_message(error), emulated=emulated),
@@ -176,6 +185,11 @@ def exit_code(error: BaseException) -> ExitCode:
     if isinstance(error, ConfigurationError) and str(error) == token_trouble(None):
         return ExitCode.ACCOUNT
     return next((code for kind, code in _TABLE if isinstance(error, kind)), ExitCode.OTHER)
+
+
+def reworded(error: APIStatusError, kind: type[E], text: str) -> E:
+    """What the server has refused, where the command knows better than the answer what that means."""
+    return kind(text, status=error.status, error=error.error, message=error.message, code=error.code, body=error.body)
 
 
 def known_ref(error: BaseException, ref: TaskRef | None = None) -> TaskRef | None:

@@ -18,6 +18,7 @@ from klingmotion.cli.sessions import opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.tasks import confirm
 from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.errors import NotFoundError
 from klingmotion.models import Task
 from klingmotion.videos import Video, makes_video
 from klingmotion.wire import spell
@@ -77,6 +78,8 @@ def _delete(ids: list[str], email: str | None, *, yes: bool, json: bool) -> NoRe
     async def end(track: Track, display: Display) -> None:
         async with opened(email) as session:
             deletion = await session.delete_asset(*ids)
+        if not deletion.deleted and not deletion.asset_ids:
+            raise NotFoundError(f"nothing was deleted: the account has no uploaded asset {names}", status=404)
         track.note(Event("deleted", (), {"deleted": deletion.deleted, "asset_ids": list(deletion.asset_ids)}))
         track.over()
         display.answer(f"assets deleted: {', '.join(map(str, deletion.asset_ids)) or 'none'}")

@@ -4,8 +4,8 @@ It notes how far things have come, and tells the display of every step as an eve
 prints, one object each; their names and fields stay as they are:
 
     event         fields besides `event` and `clip` (the path as given, or null)
-    uploading     sent, total (bytes), attempt
-    uploaded      resource_url, cover_url, url (of an image)
+    uploading     file, sent, total (bytes), attempt
+    uploaded      file, resource_url, cover_url, url (of an image)
     submitting    ref (finds the task again should the outcome stay unclear)
     submitted     task_id, ref, status_name, task
     waiting       task_id, ref
@@ -111,6 +111,7 @@ class Track:
         self._out = out
         self._parts = parts
         self._attempt = 0
+        self._file = clip
         self._ids: dict[str, Json] = {}
         self._emulated = emulated
         self._clock = clock
@@ -141,15 +142,21 @@ class Track:
             self._attempt, self.transfer = progress.attempt, Transfer(["file"], self._clock)
         self.transfer.note("file", progress.sent, progress.total)
         again = f", attempt {progress.attempt}" if progress.attempt > 1 else ""
-        amount = f"{printable(file)} ({size(progress.total)})" if file else size(progress.total)
+        self._file = file or self.clip
+        amount = f"{printable(Path(file).name)} ({size(progress.total)})" if file else size(progress.total)
         words = (f"uploading {amount}{again}",) if starts else ()
-        fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
+        fields = {"file": self._file, "sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
         self._report(Stage.UPLOADING, Event("uploading", words, fields), starts=starts)
 
     def uploaded(self, asset: Asset) -> None:
         """The file is there."""
         self.transfer = None
-        fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url, "url": asset.url}
+        fields = {
+            "file": self._file,
+            "resource_url": asset.resource_url,
+            "cover_url": asset.cover_url,
+            "url": asset.url,
+        }
         self._step(Stage.UPLOADING, Event("uploaded", ("uploaded",), fields))
 
     def submitting(self, ref: TaskRef) -> None:

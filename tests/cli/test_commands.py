@@ -324,6 +324,14 @@ def test_a_part_that_the_motion_lacks_is_told(emulator: ThreadedEmulator, tmp_pa
     assert "not saved either: cover" in done.stderr
 
 
+def test_a_delete_in_json_is_an_object(emulator: ThreadedEmulator) -> None:
+    """With the works that went with the task."""
+    motion = emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    [found] = objects(run("delete", "17", "--yes", "--json", emulator=emulator).stdout)
+    works = {"deleted": 1, "work_ids": [motion.work_id]}
+    assert found == {"event": "deleted", "clip": None, "task_id": 17, **works}
+
+
 @pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\x04", 130, 1)])
 def test_a_delete_asks_first(emulator: ThreadedEmulator, typed: str, code: int, left: int) -> None:
     """Yes deletes; no does not, nor does the end of the input."""

@@ -31,7 +31,8 @@ def test_done_is_0_and_the_answer_alone_is_on_stdout(emulator: ThreadedEmulator,
     ("arguments", "said"),
     [
         (["extract"], "Missing argument"),
-        (["extract", "/nowhere.mp4"], "no file"),
+        (["extract", "/nowhere.mp4"], "nowhere.mp4: failed: /nowhere.mp4 cannot be read: No such file or directory\n"),
+        (["extract", "."], ".: failed: . is not a file\n"),
         (["extract", "clip.mp4", "--timeout", "-1"], "--timeout"),
         (["wait", "seventeen"], "not a task id or task reference"),
         (["wait", "17", "--parts", "bvh"], "--out"),
@@ -191,6 +192,16 @@ def test_an_answer_that_cannot_be_written_is_1(emulator: ThreadedEmulator, clip:
     assert "report it" not in done.stderr
     assert "Exception" not in done.stderr
     assert emulator.books.count("submit_motion") == 0
+
+
+def test_an_api_that_cannot_be_reached_says_what_to_check() -> None:
+    """In words, without those of the library beneath."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    done = run("capacity", settings={"KLINGMOTION_BASE_URL": f"http://{address}", "USEAPI_TOKEN": "user:1-example"})
+    assert done.returncode == 1
+    assert f"Cannot connect to host {address} [" in done.stderr
+    assert done.stderr.endswith("\n  check the network, the proxy or $KLINGMOTION_BASE_URL\n")
 
 
 def test_an_emulator_that_cannot_listen_is_2() -> None:
