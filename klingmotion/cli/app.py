@@ -79,10 +79,16 @@ def _print_version(wanted: bool) -> None:
 
 def _options(
     version: Annotated[  # noqa: ARG001  # its callback does the work
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+        bool,
+        typer.Option(
+            "--version", metavar="", is_eager=True, callback=_print_version, help="Print the version and end."
+        ),
     ] = False,
     debugging: Annotated[
-        bool, typer.Option("--debug", help="Log each request and step on stderr, with tracebacks; never the token.")
+        bool,
+        typer.Option(
+            "--debug", metavar="", help="Log each request and step on stderr, with tracebacks; never the token."
+        ),
     ] = False,
 ) -> None:
     """Motion data (BVH) from videos of a person, and videos from motions, through the Kling API v1 of useapi.net.

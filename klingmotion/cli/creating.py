@@ -36,21 +36,21 @@ from klingmotion.submitting import new_reply_ref
 #: Panels of the help.
 _2025, _2026 = "With a motion given by its work id", "With a motion given as a video"
 
-Image = Annotated[str, typer.Option(metavar="FILE_OR_URL", help="Who is to move: an image with one whole person.")]
+Image = Annotated[str, typer.Option(metavar="FILE|URL", help="Who is to move: an image with one whole person.")]
 Motion = Annotated[
     str,
     typer.Option(
-        metavar="FILE_OR_URL_OR_WORK_ID",
+        metavar="FILE|URL|ID",
         help="How: a video of 3 to 30 s, or the work id of an extracted or official motion.",
     ),
 ]
 Prompt = Annotated[str | None, typer.Option(metavar="TEXT", help="What is to be seen, in up to 2500 characters.")]
 Mode = Annotated[str | None, typer.Option(metavar="std|pro", help="Quality, and cost.")]
 ModelName = Annotated[
-    str | None, typer.Option(metavar="kling-v3-0|kling-v2-6", rich_help_panel=_2026, help="The model.")
+    str | None, typer.Option(metavar="MODEL", rich_help_panel=_2026, help="kling-v3-0 or kling-v2-6.")
 ]
 KeepAudio = Annotated[
-    bool, typer.Option("--keep-audio", rich_help_panel=_2026, help="Keep the sound of the motion's video.")
+    bool, typer.Option("--keep-audio", metavar="", rich_help_panel=_2026, help="Keep the sound of the motion's video.")
 ]
 Direction = Annotated[
     str | None,
@@ -69,12 +69,17 @@ Character = Annotated[
     int | None, typer.Option(metavar="N", rich_help_panel=_2025, help="Who of several people: 0 to 10, from the left.")
 ]
 Change = Annotated[
-    bool, typer.Option("--change-direction", rich_help_panel=_2025, help="Change the direction of the motion.")
+    bool,
+    typer.Option("--change-direction", metavar="", rich_help_panel=_2025, help="Change the direction of the motion."),
 ]
-Sound = Annotated[bool, typer.Option("--sound-effect", rich_help_panel=_2025, help="Give the video a sound.")]
+Sound = Annotated[
+    bool, typer.Option("--sound-effect", metavar="", rich_help_panel=_2025, help="Give the video a sound.")
+]
 AudioPrompt = Annotated[str | None, typer.Option(metavar="TEXT", rich_help_panel=_2025, help="What the sound is like.")]
 MusicPrompt = Annotated[str | None, typer.Option(metavar="TEXT", rich_help_panel=_2025, help="What the music is like.")]
-Asmr = Annotated[bool, typer.Option("--enable-asmr", rich_help_panel=_2025, help="A sound in the manner of ASMR.")]
+Asmr = Annotated[
+    bool, typer.Option("--enable-asmr", metavar="", rich_help_panel=_2025, help="A sound in the manner of ASMR.")
+]
 
 
 @frozen(kw_only=True)

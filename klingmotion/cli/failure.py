@@ -95,9 +95,21 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (r"\bwith accounts=\[\.\.\.\]", "with --account"),
     (r"\brun with retry_failed=True", "run with --retry-failed"),
     (r"`email`", "`--email`"),
+    (r"^email must", "--email or $USEAPI_EMAIL must"),
+    (r"\bwhat str\(task\.ref\) gives", "the reference that `klingmotion submit` printed"),
+    (r"\bcontent_type must", "--type must"),
+    (r"\bcreated_(after|before)(?= |$)", r"--\1"),
+    (r"^(timeout|settle|concurrency|prompt|mode|element|duration)(?= (?:must|needs) )", r"--\1"),
+    (r"(?<=[:,d] )(duration|element)(?= \(only|,)", r"--\1"),
     (r" with upload_asset$", ""),
     (r"^base_url ", "$KLINGMOTION_BASE_URL "),
     (r" ssl:(?:default|True|False)(?= \[)", ""),
+)
+
+#: Arguments that are options of the same name; in quotes they are values.
+_LONG_OPTIONS: Final = re.compile(
+    r"(?<![\w'\"/-])(?:model_name|keep_audio|motion_direction|character_id|change_direction|sound_effect|audio_prompt"
+    r"|music_prompt|enable_asmr|reply_url)(?![\w'\"=])"
 )
 
 #: What is not true of a task that lived in an emulator of the command's own.
@@ -218,6 +230,7 @@ def spoken(text: str, *, emulated: bool = False) -> str:
     """A text of the library as the command line says it: commands and options instead of calls and arguments."""
     for pattern, words in _SPOKEN:
         text = re.sub(pattern, words, text)
+    text = _LONG_OPTIONS.sub(lambda found: f"--{found[0].replace('_', '-')}", text)
     return _GOES_ON.sub("", text) if emulated else text
 
 

@@ -40,11 +40,24 @@ class Action(StrEnum):
     EXPORT = "export"
 
 
-What = Annotated[Action, typer.Argument(metavar="show|export", help="Totals, or all there is of each clip.")]
+def _action(text: str) -> Action:
+    """One of them, as it is given."""
+    if text not in list(Action):
+        raise typer.BadParameter(f"{text!r} is nothing that can be done: take show or export")
+    return Action(text)
+
+
+What = Annotated[
+    Action, typer.Argument(metavar="show|export", parser=_action, help="Totals, or all there is of each clip.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The journal of a batch.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Export as CSV with a line of names, instead of a JSON object each.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Show one JSON object; `export` prints JSON lines anyway.")]
-Events = Annotated[bool, typer.Option("--events", help="Export the history: each step of each clip.")]
+Csv = Annotated[
+    bool, typer.Option("--csv", metavar="", help="Export as CSV with a line of names, instead of a JSON object each.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", metavar="", help="Show one JSON object; `export` prints JSON lines anyway.")
+]
+Events = Annotated[bool, typer.Option("--events", metavar="", help="Export the history: each step of each clip.")]
 
 
 def journal(action: What, file: File, as_csv: Csv = False, events: Events = False, as_json: AsJson = False) -> None:

@@ -23,7 +23,7 @@ from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
 from klingmotion.wire import spell
 
-Official = Annotated[bool, typer.Option("--official", help="The service's own templates instead of yours.")]
+Official = Annotated[bool, typer.Option("--official", metavar="", help="The service's own templates instead of yours.")]
 MotionId = Annotated[
     str, typer.Argument(metavar="TASK_OR_WORK_ID", help="A task or work id, as `list` shows it, or a task reference.")
 ]

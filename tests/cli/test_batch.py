@@ -264,7 +264,10 @@ def test_what_was_refused_before_it_was_sent_is_not_paid_for_again(
         (["--journal", "run.db", "--out", "out", "empty"], "empty has no file that ends in .mp4 or .mov"),
         (["--journal", "run.db", "--out", "clips", "clips"], "clips has clips in clips, where the videos of the"),
         (["--journal", "run.db", "--out", "out", "clips", "--settle", "0"], "settle must be"),
-        (["--journal", "run.db", "--out", "out", "clips", "--account", "nobody"], "email must be"),
+        (
+            ["--journal", "run.db", "--out", "out", "clips", "--account", "nobody"],
+            "'nobody' is not the address of a linked account",
+        ),
         (["--journal", "run.db", "--out", "out", "clips", "--concurrency", "51"], "--concurrency"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

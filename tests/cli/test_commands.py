@@ -17,6 +17,7 @@ from attrs import frozen
 
 import klingmotion
 from klingmotion import TaskRef
+from klingmotion.cli.app import COMMANDS
 from klingmotion.emulator import Outcome, Replace, Slow, StallBefore, Status, ThreadedEmulator
 from tests.cli.shell import environment, names, objects, on_terminal, resumed, run, run_apart, running
 
@@ -385,6 +386,15 @@ def test_the_help_names_every_command_and_gives_examples() -> None:
     ):
         assert word in done.stdout
     assert "--emulator" in run("extract", "-h").stdout
+
+
+@pytest.mark.parametrize("command", [name for name, *_ in COMMANDS])
+def test_on_a_narrow_terminal_the_help_names_every_option_whole(command: str) -> None:
+    """At 60 columns, for the longest names at 68; and what takes no value does not look as if it did, but for `--help`."""
+    done = run(command, "-h", settings={"COLUMNS": "68" if command == "batch" else "60"})
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert done.stdout.count("<bool>") == 1
 
 
 def test_the_version_is_the_packages() -> None:

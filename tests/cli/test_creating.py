@@ -116,10 +116,16 @@ def test_every_option_reaches_the_server(emulator: ThreadedEmulator, image: Path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--duration", "5"], "these do not go together: duration"),
-        (["--mode", "max"], "mode must be 'std' or 'pro'"),
+        (["--duration", "5"], "these do not go together: --duration (only"),
+        (["--mode", "max"], "--mode must be 'std' or 'pro'"),
         (["--image", "none.png"], "none.png cannot be read: No such file or directory\n"),
         (["--motion", "none.mp4"], "none.mp4 cannot be read: No such file or directory\n"),
+        (["--character-id", "99"], "--character-id (only in the form of October 2025)"),
+        (["--motion-direction", "x"], "--motion-direction must be 'motion_direction' or 'image_direction', got 'x'"),
+        (
+            ["--model-name", "kling-v2-6", "--element", "u_1"],
+            "--element needs the model 'kling-v3-0', got --model-name",
+        ),
         (["--timeout", "-1"], "--timeout"),
     ],
 )

@@ -178,10 +178,10 @@ def test_the_tasks_of_the_past_are_shown(emulator: ThreadedEmulator) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tasks", "--type", "text"], "content_type must be"),
-        (["tasks", "--after", "yesterday"], "--after"),
-        (["tasks", "--after", "2026-02-01", "--before", "2026-01-01"], "must be earlier"),
-        (["assets", "--type", "text"], "content_type must be"),
+        (["tasks", "--type", "text"], "--type must be"),
+        (["tasks", "--after", "yesterday"], "'--after': 'yesterday' is no time; give one such as 2026-01-31"),
+        (["tasks", "--after", "2026-02-01", "--before", "2026-01-01"], "must be earlier than --before"),
+        (["assets", "--type", "text"], "--type must be"),
         (["assets", "--delete", "abc", "--yes", "--email", HERE], "the id of an uploaded asset"),
         (["running", "--untrack", "abc"], "not a task id"),
     ],

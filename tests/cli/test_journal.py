@@ -190,4 +190,6 @@ def test_where_no_journal_can_be_is_2(tmp_path: Path, name: str, reason: str) ->
 )
 def test_what_does_not_go_together_is_2(arguments: list[str]) -> None:
     """Refused before the file is looked at."""
-    assert run("journal", *arguments).returncode == 2
+    done = run("journal", *arguments)
+    assert done.returncode == 2
+    assert "Value error" not in done.stderr
