@@ -390,8 +390,8 @@ def test_the_help_names_every_command_and_gives_examples() -> None:
 
 @pytest.mark.parametrize("command", [name for name, *_ in COMMANDS])
 def test_on_a_narrow_terminal_the_help_names_every_option_whole(command: str) -> None:
-    """At 60 columns, for the longest names at 68; and what takes no value does not look as if it did, but for `--help`."""
-    done = run(command, "-h", settings={"COLUMNS": "68" if command == "batch" else "60"})
+    """And what takes no value does not look as if it did, but for `--help`."""
+    done = run(command, "-h", settings={"COLUMNS": "66" if command == "batch" else "60"})
     assert done.returncode == 0
     assert "…" not in done.stdout
     assert done.stdout.count("<bool>") == 1
