@@ -43,7 +43,7 @@ def accounts(email: AccountEmail = None, json: options.Json = False) -> None:
         found = await session.accounts() if email is None else [await _linked(session, email)]
         return [_account_row(account) for account in found]
 
-    _show(rows, "accounts", "No account is linked.", json=json)
+    _show(rows, "accounts", "asking for the accounts", "No account is linked.", json=json)
 
 
 def capacity(json: options.Json = False) -> None:
@@ -55,7 +55,7 @@ def capacity(json: options.Json = False) -> None:
     async def rows(session: MotionSession) -> list[Row]:
         return [_capacity_row(slots) for slots in await session.capacity()]
 
-    _show(rows, "capacity", "No account is linked.", json=json)
+    _show(rows, "capacity", "asking for the free slots", "No account is linked.", json=json)
 
 
 def running(untrack: Untrack = None, json: options.Json = False) -> None:
@@ -69,7 +69,7 @@ def running(untrack: Untrack = None, json: options.Json = False) -> None:
     async def rows(session: MotionSession) -> list[Row]:
         return [_running_row(task) for task in await session.running()]
 
-    _show(rows, "running", "No task is running.", json=json)
+    _show(rows, "running", "asking for the running tasks", "No task is running.", json=json)
 
 
 async def _linked(session: MotionSession, email: str) -> Account:
@@ -81,13 +81,13 @@ async def _linked(session: MotionSession, email: str) -> Account:
         raise reworded(error, AccountError, text) from error
 
 
-def _show(rows: Rows, name: str, otherwise: str, *, json: bool) -> None:
+def _show(rows: Rows, name: str, words: str, otherwise: str, *, json: bool) -> None:
     async def show(track: Track, display: Display) -> None:
         async with opened(None) as session:
             await show_rows(at_once(await rows(session)), track, display, otherwise=otherwise)
 
     async def work(display: Display) -> ExitCode:
-        track = listing(Track(display, name), display, "asking for the accounts")
+        track = listing(Track(display, name), display, words)
         return await attempt(track, show(track, display))
 
     execute(work, json=json)

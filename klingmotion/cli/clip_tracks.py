@@ -45,8 +45,9 @@ class _Ends:
 class ClipTracks:
     """The clips under way, in the display's tracks."""
 
-    def __init__(self, display: Display, clips: Sequence[Path], *, emulated: bool) -> None:
+    def __init__(self, display: Display, clips: Sequence[Path], *, out: Path, emulated: bool) -> None:
         self._display = display
+        self._out = out
         self._ends = _Ends(display)
         self._same = Counter(clip.name for clip in clips)
         self._emulated = emulated
@@ -99,7 +100,7 @@ class ClipTracks:
         before = outcome.earlier and outcome.status != "uncertain"
         if not before:
             track.stage = Stage.DONE if outcome.ok else Stage.FAILED
-        path = _path(outcome)
+        path = self._path(outcome)
         words = () if before else _words(outcome, failure, track, path)
         track.note(Event("outcome", words, self._fields(outcome, failure, track)))
         if path is not None and not before:
@@ -108,10 +109,8 @@ class ClipTracks:
     def _fields(self, outcome: Outcome, failure: Failure | None, track: Track) -> dict[str, Json]:
         wanted = ("kind", "message", "notes", "exit_code")
         error: Json = None if failure is None else {name: failure.fields[name] for name in wanted}
-        ref, motion, files = outcome.ref, outcome.motion, outcome.files
-        paths: Json = None
-        if files is not None:
-            paths = {name: path and str(path) for name, path in asdict(files).items()}
+        ref, motion = outcome.ref, outcome.motion
+        paths: dict[str, Json] = {**self._files(outcome)}
         return {
             "index": outcome.index,
             "status": outcome.status,
@@ -121,11 +120,23 @@ class ClipTracks:
             "ref": None if ref is None else str(ref),
             "work_id": None if motion is None else motion.work_id,
             "motion": None if motion is None else spell(motion),
-            "files": paths,
+            "files": paths or None,
             "seconds": None if track.began is None else round(track.elapsed, 3),
             "emulated": self._emulated,
             "error": error,
         }
+
+    def _path(self, outcome: Outcome) -> str | None:
+        """What stands for a clip that is done: its BVH, or the first file there is instead."""
+        return next((path for path in self._files(outcome).values() if path is not None), None) if outcome.ok else None
+
+    def _files(self, outcome: Outcome) -> dict[str, str | None]:
+        """The files by their parts, the BVH first; the journal has absolute paths, the user named the directory."""
+        found = {} if outcome.files is None else asdict(outcome.files)
+        return {name: None if path is None else self._as_given(path) for name, path in found.items()}
+
+    def _as_given(self, path: Path) -> str:
+        return str(self._out / path.name if path.parent == self._out.absolute() else path)
 
     # --- tracks -----------------------------------------------------------------------------------------------------
 
@@ -162,10 +173,3 @@ def _words(outcome: Outcome, failure: Failure | None, track: Track, path: str | 
         return (f"done{time}" if path is None else f"done{time}: {printable(path)}",)
     said = _WORDS[outcome.status]
     return (said,) if failure is None else (f"{said}: {failure.message}", *failure.notes)
-
-
-def _path(outcome: Outcome) -> str | None:
-    """What stands for a clip that is done: its BVH, or the first file there is instead."""
-    if not outcome.ok or outcome.files is None:
-        return None
-    return next((str(path) for path in asdict(outcome.files).values() if path is not None), None)

@@ -95,6 +95,7 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (r"\bwith accounts=\[\.\.\.\]", "with --account"),
     (r"\brun with retry_failed=True", "run with --retry-failed"),
     (r"`email`", "`--email`"),
+    (r"(?<=\(last seen: )([^,()]+), -?\d+(?=\))", r"\1"),
     (r"^email must", "--email or $USEAPI_EMAIL must"),
     (r"\bwhat str\(task\.ref\) gives", "the reference that `klingmotion submit` printed"),
     (r"\bcontent_type must", "--type must"),

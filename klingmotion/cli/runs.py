@@ -96,7 +96,7 @@ class Run:
     def __init__(self, order: Order, display: Display) -> None:
         self._order = order
         self._display = display
-        self._tracks = ClipTracks(display, order.clips, emulated=order.emulated)
+        self._tracks = ClipTracks(display, order.clips, out=order.out, emulated=order.emulated)
         self._tally = Tally()
         self._began = time.monotonic()
         #: Clips that the batch has not asked for yet.
@@ -289,7 +289,7 @@ class Run:
         say, counts, table = self._display.say, standing.counts, self._tally.table
         told = [f"{count} {name}" for name, count in counts.items() if count and name != "unfinished"]
         left = standing.clips - standing.over + counts["unfinished"]
-        told += [f"{left} left to the next run"] if left else []
+        told += [f"{left} {'not done' if self._order.emulated else 'left to the next run'}"] if left else []
         if told:
             say(f"{standing.clips} clip{'' if standing.clips == 1 else 's'}: {', '.join(told)}")
         for line in table:

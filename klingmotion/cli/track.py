@@ -186,7 +186,8 @@ class Track:
         self._note(task)
         self.stage = Stage.WAITING
         fields: dict[str, Json] = {"task_id": task.id, "status_name": task.status_name, "task": spell(task)}
-        self._step(Stage.WAITING, Event("changed", (self.status,), fields))
+        failed = task.is_final and not task.succeeded  # of which the error tells, with the reason
+        self._step(Stage.WAITING, Event("changed", () if failed else (self.status,), fields))
         if task.succeeded and not makes_video(task):
             self.listing(task.id)
 

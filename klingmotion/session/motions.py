@@ -214,4 +214,8 @@ def _urls(video: str | Asset, cover: str | Asset | None) -> tuple[str, str]:
         cover = cover.url or cover.cover_url
     if not isinstance(video, Asset):
         return video, cover or ""
-    return video.resource_url or "", cover or video.cover_url or ""
+    if not video.resource_url:
+        raise InvalidRequestError(
+            f"a motion is extracted from a video, and the asset {video.file_name or video.url!r} is none; upload one"
+        )
+    return video.resource_url, cover or video.cover_url or ""

@@ -86,6 +86,23 @@ def test_every_clip_of_a_directory_becomes_a_motion(emulator: ThreadedEmulator, 
     assert len(emulator.books.tasks) == 4
 
 
+def test_paths_are_printed_as_the_directory_was_given(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every other command prints them, although the journal has them from the root."""
+    monkeypatch.chdir(tmp_path)
+    at_once(emulator, 2)
+    done = run("batch", folder / "0.mp4", "--journal", "run.db", "--out", "out", emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    [path] = done.stdout.splitlines()
+    assert Path(path).parent == Path("out")
+    assert f": {path}\n" in done.stderr
+    done = run("batch", folder / "1.mp4", "--journal", "run.db", "--out", "out", "--json", emulator=emulator)
+    files = next(document["files"] for document in objects(done.stdout) if document["event"] == "outcome")
+    assert isinstance(files, dict)
+    assert str(files["bvh"]).startswith("out/")
+
+
 def test_a_second_run_pays_for_nothing_and_lists_nothing(
     emulator: ThreadedEmulator, folder: Path, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_a_task_that_failed_is_5(emulator: ThreadedEmulator) -> None:
     assert (done.returncode, done.stdout) == (5, "")
     assert "No person was found" in done.stderr
     assert "to resume" not in done.stderr
+    assert done.stderr.count(": failed") == 1
 
 
 def test_a_task_that_is_unknown_is_5(emulator: ThreadedEmulator) -> None:
@@ -138,7 +139,7 @@ def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEm
     command, wait, ref, *rest = resumed(done.stderr)
     assert [command, wait, *rest] == ["klingmotion", "wait", "--out", str(tmp_path / "my out")]
     assert TaskRef.parse(ref).task_id == task.id
-    assert "The task goes on" in done.stderr
+    assert "(last seen: submitted). The task goes on" in done.stderr
     assert "wait_for_motion" not in done.stderr
 
 
