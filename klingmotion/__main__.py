@@ -14,6 +14,8 @@ def main() -> int:
     """Run the command line; its exit code."""
     try:
         from klingmotion.cli.app import run
+
+        return run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -22,9 +24,8 @@ def main() -> int:
             '  pip install "klingmotion[cli]"\n'
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before a command has begun: from then on each says what it leaves behind
         return 130
-    return run()
 
 
 if __name__ == "__main__":

@@ -63,6 +63,27 @@ class Pauses:
         return max(0.0, max(instants, default=now) - now)
 
 
+async def _noted(request: Request, sent: Awaitable[Response], clock: Transport) -> Response:
+    """An answer, with a line about it in the log: what it was asked for by path alone, for a query has an account."""
+    began = clock.now()
+    try:
+        response = await sent
+    except KlingMotionError as error:
+        logger.debug("%s %s: no answer after %.2f s", request.method, request.path, clock.now() - began)
+        if request.endpoint is Endpoint.GET_TASK:
+            logger.info("a look failed: %s", error)
+        raise
+    logger.debug("%s %s: %d in %.2f s", request.method, request.path, response.status, clock.now() - began)
+    if request.endpoint is Endpoint.GET_TASK and response.status not in (200, 429):
+        logger.info("a look failed: %s", f"the server answered {response.status}")
+    return response
+
+
+def _note_retry(error: KlingMotionError, seconds: float) -> None:
+    if not isinstance(error, RateLimitError):  # its pause has a line of its own
+        logger.info("trying again in %.1f s: %s", seconds, error)
+
+
 class Calls:
     """The way to the API for one session, on one event loop at a time."""
 
@@ -111,7 +132,8 @@ class Calls:
         timeout = self.within(limit, deadline)
         if timeout <= 0:
             raise APITimeoutError(f"{request.work} was not sent: no time was left", sent=False)
-        response = await (send(timeout) if send else self.transport.send(request, timeout=timeout))
+        sent = send(timeout) if send else self.transport.send(request, timeout=timeout)
+        response = await (_noted(request, sent, self.transport) if logger.isEnabledFor(logging.INFO) else sent)
         if response.status == 429:
             raise self._paused(request, response)
         return response
@@ -165,6 +187,7 @@ class Calls:
             clock=self.transport,
             sleep=self.sleep,
             again=lambda error: not self.closed and again(error),
+            told=_note_retry,
             deadline=deadline,
         )
 

@@ -119,9 +119,10 @@ def _source(given: str | os.PathLike[str] | bytes) -> tuple[str, ByteSource]:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        raise InvalidRequestError(f"there is no file {str(given)!r} that can be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidRequestError(f"{given} cannot be read: {reason}") from error
     if not path.is_file():
-        raise InvalidRequestError(f"{str(given)!r} is not a file")
+        raise InvalidRequestError(f"{given} is not a file")
     return str(path), FileSource(path, status.st_size)
 
 

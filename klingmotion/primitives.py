@@ -48,7 +48,7 @@ def number(value: Any, _: Any = None) -> int | float:
 
 
 def identifier(value: Any, _: Any = None) -> int:
-    """Ids are unbounded; the contract (section 1) wants digit strings accepted."""
+    """Ids are unbounded; the HTTP contract (section 1) wants digit strings accepted."""
     if type(value) is str and value.isascii() and value.removeprefix("-").isdigit() and len(value) < 40:
         return int(value)
     return whole(value)

@@ -57,7 +57,10 @@ _EXPLAINED = re.compile(r"account|asset|configur|email|resource", re.IGNORECASE)
 
 #: Error class and what to do next, by status.
 _BY_STATUS: dict[int, tuple[type[APIStatusError], str]] = {
-    400: (BadRequestError, "check the arguments; with several linked accounts `email` is required"),
+    400: (
+        BadRequestError,
+        "check the arguments; with several linked accounts `email` is required, and has to be that of a linked one",
+    ),
     401: (AuthenticationError, "check the token in $USEAPI_TOKEN"),
     402: (SubscriptionError, "renew the useapi.net subscription"),
     403: (PermissionDeniedError, "check that `email` names the account it belongs to"),

@@ -1,7 +1,7 @@
 """One builder per endpoint: arguments in, a request out. A request holds no secret and does no I/O.
 
-Arguments are checked here, before anything can be sent. Paths are relative to the base URL; section numbers are those
-of the HTTP contract the package is written against.
+Arguments are checked here, before anything can be sent. Paths are relative to the base URL; sections and questions
+are those of the HTTP contract the package is written against: docs/reference/endpoints.md.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def _count(instance: object, attribute: Attribute[int], value: int) -> None:
 class RetryPolicy:
     """How a request that failed is sent again. All times in seconds.
 
-    The n-th wait is a random share of `initial * 2**n`, at most `ceiling` (exponential backoff with full jitter). A
-    429 waits as long as the server asks instead, and does not count as an attempt.
+    The n-th wait is a random share of `initial * 2**(n - 1)`, at most `ceiling` (exponential backoff with full
+    jitter). A 429 waits as long as the server asks instead, and does not count as an attempt.
     """
 
     #: Most times one request is sent.
@@ -147,18 +147,28 @@ async def retry(
     clock: Clock,
     sleep: Callable[[float], Awaitable[None]],
     again: Callable[[KlingMotionError], bool],
+    told: Callable[[KlingMotionError, float], None] = lambda _, __: None,
     deadline: float | None = None,
 ) -> T:
     """Await `call` until it succeeds, fails for good, or the policy or the deadline has run out.
+
+    `told` hears of every failure after which it is tried again, and in how many seconds.
 
     Raises:
         KlingMotionError: The last failure. A `RateLimitError` says how long is still to be waited.
     """
     effort = _Effort(policy, clock, deadline)
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, KlingMotionError):
+            told(error, state.upcoming_sleep)
+
     retrying = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, KlingMotionError) and again(error)),
         wait=effort.wait,
         stop=effort.is_over,
+        before_sleep=tell,
         sleep=sleep,
         reraise=True,
     )

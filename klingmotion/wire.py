@@ -56,7 +56,7 @@ class _MotionFiles:
 
 @attrs.frozen(kw_only=True)
 class _MotionEntry:
-    """An entry of the motions list, with the fields of both its shapes (contract section 2.3)."""
+    """An entry of the motions list, with the fields of both its shapes (HTTP contract, section 2.3)."""
 
     work_name: str | None = None
     work_id: int | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import itertools
 import os
 import re
 import shutil
@@ -143,6 +145,18 @@ def test_every_public_name_is_in_the_reference(module: Any) -> None:
     """What can be imported can be looked up."""
     named = set(re.findall(rf"^\.\. [\w:]+:: {re.escape(module.__name__)}\.(\w+)$", REFERENCE, re.MULTILINE))
     assert set(module.__all__) - named == set()
+
+
+@pytest.mark.parametrize("module", [klingmotion, klingmotion.emulator], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_are_marked_as_code(module: Any) -> None:
+    """A block that is only indented would come out as prose, quotation marks and all."""
+    named = [getattr(module, name) for name in module.__all__]
+    members = [member for one in named if inspect.isclass(one) for _, member in inspect.getmembers(one)]
+    ours = [one for one in named + members if str(getattr(one, "__module__", "")).startswith("klingmotion")]
+    texts = {inspect.getdoc(one) or "" for one in ours}
+    assert len(texts) > 20
+    blocks = [pair for text in texts for pair in itertools.pairwise(text.split("\n\n")) if pair[1].startswith("    ")]
+    assert [before for before, _ in blocks if not before.endswith("::")] == []
 
 
 def test_every_command_is_on_its_page_and_no_other() -> None:

@@ -16,6 +16,7 @@ from klingmotion import (
     AssetNotFoundError,
     AuthenticationError,
     InsufficientCreditsError,
+    InvalidRequestError,
     KlingMotionError,
     ModerationError,
     MotionSession,
@@ -48,6 +49,7 @@ from klingmotion.emulator import (
     TruncateJson,
     WrongType,
 )
+from klingmotion.emulator.artefacts import cover_png
 from tests.stage import CLIP, now, staged, submitted, uploaded, virtual_session
 
 UNCLEAR = [
@@ -561,6 +563,15 @@ async def test_an_upload_that_leaves_nothing_to_submit_is_the_servers_fault(miss
         emulator.fail("upload_asset", Replace({name: url for name, url in whole.items() if name != missing}))
         with pytest.raises(APIResponseError, match=missing):
             await session.extract_motion(CLIP.read_bytes())
+        assert emulator.books.count("submit_motion") == 0
+
+
+async def test_an_uploaded_image_is_no_video_to_extract_from() -> None:
+    """Nothing is sent, and what is needed is said."""
+    async with staged() as (emulator, session):
+        image = await session.upload_asset(cover_png(320, 320))
+        with pytest.raises(InvalidRequestError, match="is extracted from a video, and the asset"):
+            await session.submit_motion(image, image)
         assert emulator.books.count("submit_motion") == 0
 
 

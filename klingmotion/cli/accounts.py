@@ -11,10 +11,11 @@ from klingmotion.accounts import Account
 from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
-from klingmotion.cli.failure import ExitCode
+from klingmotion.cli.failure import ExitCode, reworded
 from klingmotion.cli.rows import Row, at_once, instant, listing, moment, show_rows
 from klingmotion.cli.sessions import opened
 from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.errors import AccountError, NotFoundError
 from klingmotion.models import Capacity, RunningTask
 from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
@@ -39,10 +40,10 @@ def accounts(email: AccountEmail = None, json: options.Json = False) -> None:
     """
 
     async def rows(session: MotionSession) -> list[Row]:
-        found = await session.accounts() if email is None else [await session.account(email)]
+        found = await session.accounts() if email is None else [await _linked(session, email)]
         return [_account_row(account) for account in found]
 
-    _show(rows, "accounts", "No account is linked.", json=json)
+    _show(rows, "accounts", "asking for the accounts", "No account is linked.", json=json)
 
 
 def capacity(json: options.Json = False) -> None:
@@ -54,7 +55,7 @@ def capacity(json: options.Json = False) -> None:
     async def rows(session: MotionSession) -> list[Row]:
         return [_capacity_row(slots) for slots in await session.capacity()]
 
-    _show(rows, "capacity", "No account is linked.", json=json)
+    _show(rows, "capacity", "asking for the free slots", "No account is linked.", json=json)
 
 
 def running(untrack: Untrack = None, json: options.Json = False) -> None:
@@ -68,16 +69,25 @@ def running(untrack: Untrack = None, json: options.Json = False) -> None:
     async def rows(session: MotionSession) -> list[Row]:
         return [_running_row(task) for task in await session.running()]
 
-    _show(rows, "running", "No task is running.", json=json)
+    _show(rows, "running", "asking for the running tasks", "No task is running.", json=json)
 
 
-def _show(rows: Rows, name: str, otherwise: str, *, json: bool) -> None:
+async def _linked(session: MotionSession, email: str) -> Account:
+    """One account; that it is not linked is the account's trouble, no task's."""
+    try:
+        return await session.account(email)
+    except NotFoundError as error:
+        text = f"{email} is not a linked account; `klingmotion accounts` shows which are"
+        raise reworded(error, AccountError, text) from error
+
+
+def _show(rows: Rows, name: str, words: str, otherwise: str, *, json: bool) -> None:
     async def show(track: Track, display: Display) -> None:
         async with opened(None) as session:
             await show_rows(at_once(await rows(session)), track, display, otherwise=otherwise)
 
     async def work(display: Display) -> ExitCode:
-        track = listing(Track(display, name), display, "asking for the accounts")
+        track = listing(Track(display, name), display, words)
         return await attempt(track, show(track, display))
 
     execute(work, json=json)
@@ -94,8 +104,9 @@ def _untrack(text: str, *, json: bool) -> NoReturn:
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(text)
         track = Track(display, f"task {options.task_id(ref)}", ref=ref)
-        track.stage = Stage.DELETING
+        track.stage = Stage.UNTRACKING
         display.tracks.append(track)
+        display.busy(track, f"untracking task {ref.task_id}")
         return await attempt(track, end(track, ref, display))
 
     execute(work, json=json)

@@ -26,6 +26,7 @@ from klingmotion.cli import (
 )
 from klingmotion.cli.display import Lines
 from klingmotion.cli.execution import debug, failed
+from klingmotion.cli.failure import ExitCode
 
 _EPILOG: Final = """\
 [bold]Examples[/]
@@ -78,10 +79,16 @@ def _print_version(wanted: bool) -> None:
 
 def _options(
     version: Annotated[  # noqa: ARG001  # its callback does the work
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+        bool,
+        typer.Option(
+            "--version", metavar="", is_eager=True, callback=_print_version, help="Print the version and end."
+        ),
     ] = False,
     debugging: Annotated[
-        bool, typer.Option("--debug", help="Log everything on stderr, with tracebacks; never the token.")
+        bool,
+        typer.Option(
+            "--debug", metavar="", help="Log each request and step on stderr, with tracebacks; never the token."
+        ),
     ] = False,
 ) -> None:
     """Motion data (BVH) from videos of a person, and videos from motions, through the Kling API v1 of useapi.net.
@@ -123,6 +130,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         application()(arguments, prog_name="klingmotion")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:  # before the command has begun
+        return int(ExitCode.INTERRUPTED)
+    except OSError as error:  # of the help: commands see to what they print themselves
+        return int(failed(Lines(), streams.AnswerError.of(error)))
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return int(failed(Lines(), error))
+    finally:
+        streams.put_away()
     return 0

@@ -12,6 +12,7 @@ from klingmotion.cli.clips import clips as found_clips
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import execute
 from klingmotion.cli.failure import ExitCode, Failure
+from klingmotion.cli.files import make_ready
 from klingmotion.cli.overview import Overview
 from klingmotion.cli.runs import Order, Run
 from klingmotion.engine import TIMEOUT
@@ -31,25 +32,33 @@ JournalFile = Annotated[
 Accounts = Annotated[
     list[str] | None,
     typer.Option(
-        "--account", metavar="ADDRESS[,ADDRESS]", help="Linked accounts that share the work. May be repeated."
+        "--account", metavar="ADDRESS", help="Linked accounts that share the work, between commas; may be repeated."
     ),
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=50, help="Most tasks of one account at once; else what it allows."),
+    typer.Option(metavar="N", help="Most tasks of one account at once; else what it allows."),
 ]
 Settle = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long the task of an unclear submit may take to turn up.")
+    float,
+    typer.Option(
+        metavar="SECONDS", parser=options.seconds, help="How long the task of an unclear submit may take to turn up."
+    ),
 ]
 RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Start clips that failed in an earlier run anew; this is paid for.")
+    bool,
+    typer.Option(
+        "--retry-failed", metavar="", help="Start clips that failed in an earlier run anew; this is paid for."
+    ),
 ]
 ResubmitUncertain = Annotated[
     bool,
-    typer.Option("--resubmit-uncertain", help="Send submits again whose outcome stays unknown; this can pay twice."),
+    typer.Option(
+        "--resubmit-uncertain", metavar="", help="Send submits again whose outcome stays unknown; this can pay twice."
+    ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object per clip on stdout, and one with the totals.")
+    bool, typer.Option("--json", metavar="", help="Print one JSON object per clip on stdout, and one with the totals.")
 ]
 
 
@@ -76,6 +85,7 @@ def batch(
     The first Ctrl-C submits nothing more and waits for what is submitted; the second ends at once. The exit code is 0
     only if all clips are done; if some are not for one kind of reason it is that one's, and for several 1.
     """
+    accounts = _separate(account or [])
 
     async def work(display: Display) -> ExitCode:
         saved = options.chosen(parts)
@@ -85,7 +95,7 @@ def batch(
             clips=tuple(found_clips(arguments, out=out, saves_videos=saved is None or "video" in saved)),
             journal=journal,
             out=out,
-            accounts=_separate(account or []),
+            accounts=accounts,
             concurrency=concurrency,
             settle=settle,
             parts=saved,
@@ -94,9 +104,10 @@ def batch(
             resubmit_uncertain=resubmit_uncertain,
             emulated=emulator,
         )
+        make_ready(out)
         return await Run(order, display).carry_out()
 
-    execute(work, json=json, on_interrupt=_broken_off, live=Overview)
+    execute(work, json=json, on_interrupt=_broken_off, live=Overview, steps=False)
 
 
 def _broken_off(display: Display) -> ExitCode:
@@ -106,4 +117,8 @@ def _broken_off(display: Display) -> ExitCode:
 
 
 def _separate(values: list[str]) -> tuple[str, ...]:
-    return tuple(one.strip() for value in values for one in value.split(","))
+    named = tuple(one.strip() for value in values for one in value.split(","))
+    for one in named:
+        if "@" not in one:
+            raise typer.BadParameter(f"{one!r} is not the address of a linked account", param_hint="'--account'")
+    return named

@@ -45,8 +45,9 @@ class _Ends:
 class ClipTracks:
     """The clips under way, in the display's tracks."""
 
-    def __init__(self, display: Display, clips: Sequence[Path], *, emulated: bool) -> None:
+    def __init__(self, display: Display, clips: Sequence[Path], *, out: Path, emulated: bool) -> None:
         self._display = display
+        self._out = out
         self._ends = _Ends(display)
         self._same = Counter(clip.name for clip in clips)
         self._emulated = emulated
@@ -78,12 +79,19 @@ class ClipTracks:
 
     # --- outcomes ---------------------------------------------------------------------------------------------------
 
-    def over(self, outcome: Outcome) -> Failure | None:
-        """A clip has come to its end, as far as this run goes; what went wrong with it, if anything did."""
-        failure = None
-        if outcome.error is not None:
-            logger.debug("%s: %s", outcome.source, outcome.status, exc_info=outcome.error)
-            failure = Failure.of(outcome.error, ref=outcome.ref, emulated=self._emulated)
+    def failure(self, outcome: Outcome) -> Failure | None:
+        """What went wrong with a clip, if anything did."""
+        if outcome.error is None:
+            return None
+        logger.debug("%s: %s", outcome.source, outcome.status, exc_info=outcome.error)
+        return Failure.of(outcome.error, ref=outcome.ref, emulated=self._emulated)
+
+    def over(self, outcome: Outcome, failure: Failure | None) -> None:
+        """A clip has come to its end, as far as this run goes.
+
+        Raises:
+            AnswerError: That cannot be printed.
+        """
         track = self._tracks.pop(os.path.abspath(outcome.source), None)  # noqa: PTH100  # as the batch names its rows
         if track is None:
             track = self._made(outcome.source)
@@ -92,20 +100,17 @@ class ClipTracks:
         before = outcome.earlier and outcome.status != "uncertain"
         if not before:
             track.stage = Stage.DONE if outcome.ok else Stage.FAILED
-        path = _path(outcome)
+        path = self._path(outcome)
         words = () if before else _words(outcome, failure, track, path)
         track.note(Event("outcome", words, self._fields(outcome, failure, track)))
         if path is not None and not before:
             self._display.answer(path)
-        return failure
 
     def _fields(self, outcome: Outcome, failure: Failure | None, track: Track) -> dict[str, Json]:
         wanted = ("kind", "message", "notes", "exit_code")
         error: Json = None if failure is None else {name: failure.fields[name] for name in wanted}
-        ref, motion, files = outcome.ref, outcome.motion, outcome.files
-        paths: Json = None
-        if files is not None:
-            paths = {name: path and str(path) for name, path in asdict(files).items()}
+        ref, motion = outcome.ref, outcome.motion
+        paths: dict[str, Json] = {**self._files(outcome)}
         return {
             "index": outcome.index,
             "status": outcome.status,
@@ -115,11 +120,23 @@ class ClipTracks:
             "ref": None if ref is None else str(ref),
             "work_id": None if motion is None else motion.work_id,
             "motion": None if motion is None else spell(motion),
-            "files": paths,
+            "files": paths or None,
             "seconds": None if track.began is None else round(track.elapsed, 3),
             "emulated": self._emulated,
             "error": error,
         }
+
+    def _path(self, outcome: Outcome) -> str | None:
+        """What stands for a clip that is done: its BVH, or the first file there is instead."""
+        return next((path for path in self._files(outcome).values() if path is not None), None) if outcome.ok else None
+
+    def _files(self, outcome: Outcome) -> dict[str, str | None]:
+        """The files by their parts, the BVH first; the journal has absolute paths, the user named the directory."""
+        found = {} if outcome.files is None else asdict(outcome.files)
+        return {name: None if path is None else self._as_given(path) for name, path in found.items()}
+
+    def _as_given(self, path: Path) -> str:
+        return str(self._out / path.name if path.parent == self._out.absolute() else path)
 
     # --- tracks -----------------------------------------------------------------------------------------------------
 
@@ -156,10 +173,3 @@ def _words(outcome: Outcome, failure: Failure | None, track: Track, path: str | 
         return (f"done{time}" if path is None else f"done{time}: {printable(path)}",)
     said = _WORDS[outcome.status]
     return (said,) if failure is None else (f"{said}: {failure.message}", *failure.notes)
-
-
-def _path(outcome: Outcome) -> str | None:
-    """What stands for a clip that is done: its BVH, or the first file there is instead."""
-    if not outcome.ok or outcome.files is None:
-        return None
-    return next((str(path) for path in asdict(outcome.files).values() if path is not None), None)

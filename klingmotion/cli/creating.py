@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,11 +19,12 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import until
-from klingmotion.cli.failure import ExitCode
-from klingmotion.cli.files import finish_video
+from klingmotion.cli.failure import ExitCode, reworded
+from klingmotion.cli.files import finish_video, make_ready
 from klingmotion.cli.sessions import INVENTED_VIDEO, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.engine import TIMEOUT
+from klingmotion.errors import AssetNotFoundError
 from klingmotion.forms import VideoOptions
 from klingmotion.media import APPLIED, examine_as
 from klingmotion.models import Asset
@@ -33,21 +36,21 @@ from klingmotion.submitting import new_reply_ref
 #: Panels of the help.
 _2025, _2026 = "With a motion given by its work id", "With a motion given as a video"
 
-Image = Annotated[str, typer.Option(metavar="FILE_OR_URL", help="Who is to move: an image with one whole person.")]
+Image = Annotated[str, typer.Option(metavar="FILE|URL", help="Who is to move: an image with one whole person.")]
 Motion = Annotated[
     str,
     typer.Option(
-        metavar="FILE_OR_URL_OR_WORK_ID",
+        metavar="FILE|URL|ID",
         help="How: a video of 3 to 30 s, or the work id of an extracted or official motion.",
     ),
 ]
 Prompt = Annotated[str | None, typer.Option(metavar="TEXT", help="What is to be seen, in up to 2500 characters.")]
 Mode = Annotated[str | None, typer.Option(metavar="std|pro", help="Quality, and cost.")]
 ModelName = Annotated[
-    str | None, typer.Option(metavar="kling-v3-0|kling-v2-6", rich_help_panel=_2026, help="The model.")
+    str | None, typer.Option(metavar="MODEL", rich_help_panel=_2026, help="kling-v3-0 or kling-v2-6.")
 ]
 KeepAudio = Annotated[
-    bool, typer.Option("--keep-audio", rich_help_panel=_2026, help="Keep the sound of the motion's video.")
+    bool, typer.Option("--keep-audio", metavar="", rich_help_panel=_2026, help="Keep the sound of the motion's video.")
 ]
 Direction = Annotated[
     str | None,
@@ -66,12 +69,17 @@ Character = Annotated[
     int | None, typer.Option(metavar="N", rich_help_panel=_2025, help="Who of several people: 0 to 10, from the left.")
 ]
 Change = Annotated[
-    bool, typer.Option("--change-direction", rich_help_panel=_2025, help="Change the direction of the motion.")
+    bool,
+    typer.Option("--change-direction", metavar="", rich_help_panel=_2025, help="Change the direction of the motion."),
 ]
-Sound = Annotated[bool, typer.Option("--sound-effect", rich_help_panel=_2025, help="Give the video a sound.")]
+Sound = Annotated[
+    bool, typer.Option("--sound-effect", metavar="", rich_help_panel=_2025, help="Give the video a sound.")
+]
 AudioPrompt = Annotated[str | None, typer.Option(metavar="TEXT", rich_help_panel=_2025, help="What the sound is like.")]
 MusicPrompt = Annotated[str | None, typer.Option(metavar="TEXT", rich_help_panel=_2025, help="What the music is like.")]
-Asmr = Annotated[bool, typer.Option("--enable-asmr", rich_help_panel=_2025, help="A sound in the manner of ASMR.")]
+Asmr = Annotated[
+    bool, typer.Option("--enable-asmr", metavar="", rich_help_panel=_2025, help="A sound in the manner of ASMR.")
+]
 
 
 @frozen(kw_only=True)
@@ -139,7 +147,8 @@ def create(
     )
 
     async def work(display: Display) -> ExitCode:
-        track = Track(display, Path(image).name, clip=motion, out=out, emulated=emulator)
+        make_ready(out)
+        track = Track(display, Path(image).name, clip=image, out=out, emulated=emulator)
         display.tracks.append(track)
         return await attempt(track, _create(order, track, display))
 
@@ -161,18 +170,34 @@ async def _create(order: Order, track: Track, display: Display) -> None:
             image = await _uploaded(session, shown, track) or order.image
         ref = _coming_ref(motion, image, order.email)
         track.submitting(ref)
-        video = await session.create_video(
-            motion,
-            image,
-            timeout=None if deadline is None else max(deadline - now(), 0.001),
-            on_submitted=track.submitted,
-            on_change=track.changed,
-            reply_ref=ref.reply_ref,
-            **order.options,
-        )
+        with _work_named(moving.work_id):
+            video = await session.create_video(
+                motion,
+                image,
+                timeout=None if deadline is None else max(deadline - now(), 0.001),
+                on_submitted=track.submitted,
+                on_change=track.changed,
+                reply_ref=ref.reply_ref,
+                **order.options,
+            )
         await finish_video(session, video, order.out, track, display)
     if order.emulated:
         display.say(INVENTED_VIDEO)
+
+
+@contextmanager
+def _work_named(work_id: int | None) -> Iterator[None]:
+    """Say of a work that Kling does not know what it is: nothing that could be uploaded again."""
+    try:
+        yield
+    except AssetNotFoundError as error:
+        if work_id is None:
+            raise
+        text = (
+            f"Kling does not know the work {work_id}, or the image; `klingmotion list` shows the account's motions,"
+            " `klingmotion list --official` the others"
+        )
+        raise reworded(error, AssetNotFoundError, text) from error
 
 
 def _motion(text: str) -> int | str:
@@ -184,8 +209,7 @@ async def _uploaded(session: MotionSession, source: Source, track: Track) -> Ass
     """What a file has become; `None` if it is none."""
     if source.file is None:
         return None
-    name = Path(str(source.file)).name
-    asset = await session.upload_asset(source.file, on_progress=partial(track.uploading, file=name))
+    asset = await session.upload_asset(source.file, on_progress=partial(track.uploading, file=str(source.file)))
     track.uploaded(asset)
     return asset
 

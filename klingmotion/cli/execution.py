@@ -7,6 +7,7 @@ import errno
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from typing import Final, NoReturn
 
 import typer
@@ -14,6 +15,8 @@ import typer
 from klingmotion.cli.display import Display, Lines, Objects
 from klingmotion.cli.failure import ExitCode, Failure
 from klingmotion.cli.live import LiveDisplay
+from klingmotion.cli.notices import told_on
+from klingmotion.cli.streams import AnswerError
 from klingmotion.cli.track import Track
 
 Work = Callable[[Display], Coroutine[object, object, ExitCode]]
@@ -37,12 +40,13 @@ def execute(
     json: bool = False,
     on_interrupt: Callable[[Display], ExitCode] = left_behind,
     live: type[LiveDisplay] = LiveDisplay,
+    steps: bool = True,
 ) -> NoReturn:
     """Run `work` with the display that suits, and end the command with the exit code it comes to.
 
-    `live` is the display for a terminal.
+    `live` is the display for a terminal. Without `steps` nothing is told of what holds up a single request.
     """
-    raise typer.Exit(int(_executed(work, chosen_display(json=json, live=live), on_interrupt)))
+    raise typer.Exit(int(_executed(work, chosen_display(json=json, live=live), on_interrupt, steps=steps)))
 
 
 async def attempt(track: Track, work: Awaitable[None]) -> ExitCode:
@@ -66,20 +70,30 @@ def chosen_display(*, json: bool, live: type[LiveDisplay] = LiveDisplay) -> Disp
     return live() if watched else Lines()
 
 
-def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode]) -> ExitCode:
+def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode], *, steps: bool) -> ExitCode:
     try:
-        with display:
+        with display, told_on(display) if steps else nullcontext():
             return asyncio.run(work(display))
     except KeyboardInterrupt:
         return on_interrupt(display)
     except BrokenPipeError:
         raise  # typer ends the command without a word
+    except AnswerError as error:
+        return failed(Lines(), error)  # there is nothing but stderr left to tell it on
     except ExceptionGroup as group:
         if group.subgroup(BrokenPipeError) is not None:
             raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from None
+        if (lost := group.subgroup(AnswerError)) is not None:
+            return failed(Lines(), _first(lost))
         return failed(display, group)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return failed(display, error)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """The first of what came together."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
 def failed(display: Display, error: Exception) -> ExitCode:

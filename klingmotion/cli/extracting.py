@@ -17,7 +17,7 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.failure import ExitCode
-from klingmotion.cli.files import save, show_file
+from klingmotion.cli.files import make_ready, save, show_file
 from klingmotion.cli.sessions import INVENTED, account, opened
 from klingmotion.cli.track import Track
 from klingmotion.downloads import Part
@@ -102,13 +102,14 @@ def extract(
 
 async def extract_all(order: Order, display: Display) -> ExitCode:
     """Carry out the order."""
+    make_ready(order.out)
     tracks = [
         Track(display, name, clip=str(clip), out=order.out, parts=order.parts, emulated=order.emulated)
         for clip, name in zip(order.clips, _names(order.clips), strict=True)
     ]
     display.tracks += tracks
     async with opened(order.email, emulated=order.emulated) as session:
-        cover = await _cover(session, order)
+        cover = await _cover(session, order, display)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(clip: Path, track: Track) -> ExitCode:
@@ -159,11 +160,17 @@ def coming_ref(asset: Asset, email: str | None) -> TaskRef:
     )
 
 
-async def _cover(session: MotionSession, order: Order) -> Asset | None:
+async def _cover(session: MotionSession, order: Order, display: Display) -> Asset | None:
     if order.cover is None:
         return None
     await examine_as("image", order.cover)
-    return await session.upload_asset(order.cover)
+    track = Track(display, order.cover.name, clip=str(order.cover))
+    track.begin()
+    display.tracks.append(track)
+    asset = await session.upload_asset(order.cover, on_progress=track.uploading)
+    track.uploaded(asset)
+    track.over()
+    return asset
 
 
 @asynccontextmanager
@@ -182,4 +189,4 @@ async def until(deadline: float | None, otherwise: str) -> AsyncIterator[None]:
 def _names(clips: list[Path]) -> list[str]:
     """File names, or paths where these are not enough to tell clips apart."""
     count = Counter(clip.name for clip in clips)
-    return [clip.name if count[clip.name] == 1 else str(clip) for clip in clips]
+    return [clip.name if clip.name and count[clip.name] == 1 else str(clip) for clip in clips]

@@ -7,13 +7,16 @@ import shlex
 from collections.abc import Collection
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from attrs import astuple, frozen
 
+from klingmotion.cli.streams import AnswerError
 from klingmotion.configuration import token_trouble
 from klingmotion.errors import (
     AccountError,
+    APIConnectionError,
+    APIStatusError,
     AssetNotFoundError,
     AuthenticationError,
     BadRequestError,
@@ -35,6 +38,8 @@ from klingmotion.errors import (
 )
 from klingmotion.models import Json
 from klingmotion.refs import TaskRef
+
+E = TypeVar("E", bound=APIStatusError)
 
 
 class ExitCode(IntEnum):
@@ -90,12 +95,35 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (r"\bwith accounts=\[\.\.\.\]", "with --account"),
     (r"\brun with retry_failed=True", "run with --retry-failed"),
     (r"`email`", "`--email`"),
+    (r"(?<=\(last seen: )([^,()]+), -?\d+(?=\))", r"\1"),
+    (r"^email must", "--email or $USEAPI_EMAIL must"),
+    (r"\bwhat str\(task\.ref\) gives", "the reference that `klingmotion submit` printed"),
+    (r"\bcontent_type must", "--type must"),
+    (r"\bcreated_(after|before)(?= |$)", r"--\1"),
+    (r"^(timeout|settle|concurrency|prompt|mode|element|duration)(?= (?:must|needs) )", r"--\1"),
+    (r"(?<=[:,d] )(duration|element)(?= \(only|,)", r"--\1"),
     (r" with upload_asset$", ""),
     (r"^base_url ", "$KLINGMOTION_BASE_URL "),
+    (r" ssl:(?:default|True|False)(?= \[)", ""),
+)
+
+#: Arguments that are options of the same name; in quotes they are values.
+_LONG_OPTIONS: Final = re.compile(
+    r"(?<![\w'\"/-])(?:model_name|keep_audio|motion_direction|character_id|change_direction|sound_effect|audio_prompt"
+    r"|music_prompt|enable_asmr|reply_url)(?![\w'\"=])"
 )
 
 #: What is not true of a task that lived in an emulator of the command's own.
 _GOES_ON: Final = re.compile(r"(?:^|[.,;] )(?:The task|which) goes on\b[^.;,]*")
+
+#: What to do where nothing can be reached.
+_UNREACHED: Final = "check the network, the proxy or $KLINGMOTION_BASE_URL"
+
+#: What is left to whoever resumes a submit again and again and learns nothing.
+_TO_SETTLE: Final = (
+    "if that does not settle it: `klingmotion tasks` shows what there is; to submit again is your own choice, and may"
+    " pay twice"
+)
 
 #: Errors after which there is nothing to come back to.
 _OVER: Final = (TaskFailedError, TaskGoneError, ConfigurationError, InvalidRequestError)
@@ -133,7 +161,8 @@ class Failure:
             emulated: Whether the task was in an emulator that ends with the command.
         """
         over = isinstance(error, _OVER)
-        notes = (spoken(note, emulated=emulated) for note in getattr(error, "__notes__", ()))
+        notes = [spoken(note, emulated=emulated) for note in getattr(error, "__notes__", ())]
+        notes += [_UNREACHED] if isinstance(error, APIConnectionError) and "found no connection" in str(error) else []
         return cls(
             kind=type(error).__name__,
             message=spoken(_message(error), emulated=emulated),
@@ -147,7 +176,8 @@ class Failure:
     def lines(self) -> tuple[str, ...]:
         """The message and what belongs to it."""
         way_on = () if self.resume is None else ("to resume:", f"  {self.resume}")
-        return (self.message, *self.notes, *way_on)
+        settled = (_TO_SETTLE,) if self.resume is not None and self.exit_code is ExitCode.UNCERTAIN else ()
+        return (self.message, *self.notes, *way_on, *settled)
 
     @property
     def fields(self) -> dict[str, Json]:
@@ -168,6 +198,11 @@ def exit_code(error: BaseException) -> ExitCode:
     if isinstance(error, ConfigurationError) and str(error) == token_trouble(None):
         return ExitCode.ACCOUNT
     return next((code for kind, code in _TABLE if isinstance(error, kind)), ExitCode.OTHER)
+
+
+def reworded(error: APIStatusError, kind: type[E], text: str) -> E:
+    """What the server has refused, where the command knows better than the answer what that means."""
+    return kind(text, status=error.status, error=error.error, message=error.message, code=error.code, body=error.body)
 
 
 def known_ref(error: BaseException, ref: TaskRef | None = None) -> TaskRef | None:
@@ -196,6 +231,7 @@ def spoken(text: str, *, emulated: bool = False) -> str:
     """A text of the library as the command line says it: commands and options instead of calls and arguments."""
     for pattern, words in _SPOKEN:
         text = re.sub(pattern, words, text)
+    text = _LONG_OPTIONS.sub(lambda found: f"--{found[0].replace('_', '-')}", text)
     return _GOES_ON.sub("", text) if emulated else text
 
 
@@ -204,5 +240,7 @@ def _message(error: BaseException) -> str:
         return str(error) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted"
+    if isinstance(error, AnswerError):
+        return str(error)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"unexpected error, please report it: {text} (`klingmotion --debug ...` shows where it came from)"

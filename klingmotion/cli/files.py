@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from attrs import asdict
 
@@ -11,9 +12,29 @@ from klingmotion.cli.display import Display
 from klingmotion.cli.streams import printable
 from klingmotion.cli.track import Track
 from klingmotion.downloads import PARTS, Part
+from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Motion, MotionFiles
 from klingmotion.session import MotionSession
 from klingmotion.videos import Video
+
+
+def make_ready(out: Path) -> None:
+    """Make the directory of the results, and see that it takes files, before anything is sent or paid for.
+
+    Raises:
+        InvalidRequestError: It is a file, cannot be made, or takes none.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except FileExistsError:
+        raise InvalidRequestError(f"{out} is a file, not a directory; name another --out. Nothing was sent") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidRequestError(
+            f"no files can be saved in {out}: {reason}; name another --out. Nothing was sent"
+        ) from error
 
 
 async def save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Final, Literal, NoReturn, cast
 
@@ -18,22 +19,32 @@ from klingmotion.cli.sessions import opened
 from klingmotion.cli.streams import printable
 from klingmotion.cli.tasks import confirm
 from klingmotion.cli.track import Event, Stage, Track
+from klingmotion.errors import NotFoundError
 from klingmotion.models import Task
 from klingmotion.videos import Video, makes_video
 from klingmotion.wire import spell
 
 Kind = Literal["video", "image", "audio"]
 
-_TIMES: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+_TIMES: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
+
+
+def _time(text: str) -> datetime:
+    """A local time, as it is given."""
+    for form in _TIMES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form)  # noqa: DTZ007  # the zone is added where it is used
+    raise typer.BadParameter(f"{text!r} is no time; give one such as 2026-01-31 or 2026-01-31T18:30")
+
 
 Delete = Annotated[
     list[str] | None,
-    typer.Option(metavar="ID[,ID]", help="Delete these assets instead, for good. May be repeated; up to 10 at once."),
+    typer.Option(metavar="ID,..", help="Delete these assets instead, for good. May be repeated; up to 10 at once."),
 ]
 Name = Annotated[str | None, typer.Option(metavar="TEXT", help="Only assets whose names hold this.")]
-OldestFirst = Annotated[bool, typer.Option("--oldest-first", help="In the order of their upload.")]
-After = Annotated[datetime | None, typer.Option(metavar="TIME", formats=_TIMES, help="Only tasks from then on.")]
-Before = Annotated[datetime | None, typer.Option(metavar="TIME", formats=_TIMES, help="Only tasks before then.")]
+OldestFirst = Annotated[bool, typer.Option("--oldest-first", metavar="", help="In the order of their upload.")]
+After = Annotated[datetime | None, typer.Option(metavar="TIME", parser=_time, help="Only tasks from then on.")]
+Before = Annotated[datetime | None, typer.Option(metavar="TIME", parser=_time, help="Only tasks before then.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="How many tasks at most; 0 for all.")]
 
 
@@ -77,6 +88,8 @@ def _delete(ids: list[str], email: str | None, *, yes: bool, json: bool) -> NoRe
     async def end(track: Track, display: Display) -> None:
         async with opened(email) as session:
             deletion = await session.delete_asset(*ids)
+        if not deletion.deleted and not deletion.asset_ids:
+            raise NotFoundError(f"nothing was deleted: the account has no uploaded asset {names}", status=404)
         track.note(Event("deleted", (), {"deleted": deletion.deleted, "asset_ids": list(deletion.asset_ids)}))
         track.over()
         display.answer(f"assets deleted: {', '.join(map(str, deletion.asset_ids)) or 'none'}")
@@ -85,6 +98,7 @@ def _delete(ids: list[str], email: str | None, *, yes: bool, json: bool) -> NoRe
         track = Track(display, "assets")
         track.stage = Stage.DELETING
         display.tracks.append(track)
+        display.busy(track, f"deleting the assets {names}")
         return await attempt(track, end(track, display))
 
     execute(work, json=json)
@@ -100,8 +114,8 @@ def tasks(
 ) -> None:
     """Show the account's tasks, the newest first.
 
-    On a terminal as a table; else one line each, with id, time, type, status and link between tabs. Times are of this
-    place: 2026-01-31, or with hours as 2026-01-31T18:30.
+    On a terminal as a table; else one line each, with id, time, type, status and link between tabs. Times are local
+    times: 2026-01-31, or with hours as 2026-01-31T18:30.
     """
 
     async def show(track: Track, display: Display) -> None:

@@ -20,6 +20,7 @@ from klingmotion.cli.execution import execute
 from klingmotion.cli.failure import ExitCode, spoken
 from klingmotion.cli.rows import moment
 from klingmotion.cli.streams import printable
+from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Json
 
 if TYPE_CHECKING:
@@ -39,11 +40,24 @@ class Action(StrEnum):
     EXPORT = "export"
 
 
-What = Annotated[Action, typer.Argument(metavar="show|export", help="Totals, or all there is of each clip.")]
+def _action(text: str) -> Action:
+    """One of them, as it is given."""
+    if text not in list(Action):
+        raise typer.BadParameter(f"{text!r} is nothing that can be done: take show or export")
+    return Action(text)
+
+
+What = Annotated[
+    Action, typer.Argument(metavar="show|export", parser=_action, help="Totals, or all there is of each clip.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The journal of a batch.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Export as CSV with a line of names, instead of a JSON object each.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Show one JSON object; `export` prints JSON lines anyway.")]
-Events = Annotated[bool, typer.Option("--events", help="Export the history: each step of each clip.")]
+Csv = Annotated[
+    bool, typer.Option("--csv", metavar="", help="Export as CSV with a line of names, instead of a JSON object each.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", metavar="", help="Show one JSON object; `export` prints JSON lines anyway.")
+]
+Events = Annotated[bool, typer.Option("--events", metavar="", help="Export the history: each step of each clip.")]
 
 
 def journal(action: What, file: File, as_csv: Csv = False, events: Events = False, as_json: AsJson = False) -> None:
@@ -58,6 +72,8 @@ def journal(action: What, file: File, as_csv: Csv = False, events: Events = Fals
         raise typer.BadParameter("does not go with --csv", param_hint="'--json'")
 
     async def work(_display: Display) -> ExitCode:
+        if not checked_journal(file).exists():
+            raise InvalidRequestError(f"there is no journal {file}")
         if action is Action.SHOW:
             _show(file, as_json=as_json)
         else:
@@ -65,6 +81,19 @@ def journal(action: What, file: File, as_csv: Csv = False, events: Events = Fals
         return ExitCode.DONE
 
     execute(work, json=as_json)
+
+
+def checked_journal(file: Path) -> Path:
+    """The path of a journal, unless there can be none.
+
+    Raises:
+        InvalidRequestError: It is a directory, or in none.
+    """
+    if file.is_dir():
+        raise InvalidRequestError(f"{file} is a directory; name the journal's file")
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequestError(f"there is no directory {file.parent} for the journal {file.name}")
+    return file
 
 
 # --- export ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -41,6 +42,7 @@ class LiveDisplay:
         self._console = Console(file=sys.stderr, force_terminal=True, highlight=False, markup=False, emoji=False)
         plain = self._console.options.ascii_only
         self._good, self._bad = ("+", "x") if plain else ("✓", "✗")
+        self._cut = "~" if plain else "…"
         self._spinner = Spinner("line" if plain else "dots", style="cyan")
         self._live = Live(
             console=self._console,
@@ -126,7 +128,13 @@ class LiveDisplay:
         for track in tracks:
             if track.began is not None and not track.stage.is_last:
                 details = [_detail(track, detail)] if detail else []
-                table.add_row(self._spinner, Text(track.name), _status(track), *details, clock(track.elapsed))
+                table.add_row(
+                    self._spinner,
+                    Text(shortened(track.name, name, self._cut)),
+                    _status(track),
+                    *details,
+                    clock(track.elapsed),
+                )
         queued = sum(track.began is None and not track.stage.is_last for track in tracks)
         if queued:
             table.add_row("", Text(f"{queued} more", style="dim"), Text("queued", style="dim"))
@@ -139,6 +147,21 @@ def _widths(room: int, longest: int, least: int) -> tuple[int, int]:
     detail = max((columns for columns in _DETAILS if room - columns >= least), default=0)
     name = max(min(longest, room - detail), 1)
     return name, min(room - name, _DETAILS[-1] - _BAR + _LONGEST_BAR) if detail else 0
+
+
+def shortened(name: str, columns: int, cut: str) -> str:
+    """A name in so many columns, cut in the middle: names that begin alike often differ at their ends."""
+    if cell_len(name) <= columns:
+        return name
+    head = _beginning(name, (columns - 1) // 3)
+    return head + cut + _beginning(name[::-1], columns - 1 - cell_len(head))[::-1]
+
+
+def _beginning(name: str, columns: int) -> str:
+    """As much of a name as there is room for; some signs take two columns."""
+    while cell_len(name) > columns:
+        name = name[:-1]
+    return name
 
 
 def _status(track: Track) -> Text:

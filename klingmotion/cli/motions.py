@@ -12,7 +12,7 @@ from klingmotion.cli import options
 from klingmotion.cli.display import Display
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.failure import ExitCode
-from klingmotion.cli.files import linked, save, show_file
+from klingmotion.cli.files import linked, make_ready, save, show_file
 from klingmotion.cli.rows import Row, length, listing, show_rows
 from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.track import Event, Track
@@ -23,7 +23,7 @@ from klingmotion.refs import TaskRef
 from klingmotion.session import MotionSession
 from klingmotion.wire import spell
 
-Official = Annotated[bool, typer.Option("--official", help="The service's own templates instead of yours.")]
+Official = Annotated[bool, typer.Option("--official", metavar="", help="The service's own templates instead of yours.")]
 MotionId = Annotated[
     str, typer.Argument(metavar="TASK_OR_WORK_ID", help="A task or work id, as `list` shows it, or a task reference.")
 ]
@@ -63,6 +63,7 @@ def download(
 
     async def work(display: Display) -> ExitCode:
         number = _number(motion)
+        make_ready(out)
         track = listing(Track(display, f"motion {number}", out=out, parts=chosen), display, "listing the motions")
         return await attempt(track, _download(number, out, email, chosen, track, display))
 

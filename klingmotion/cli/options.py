@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from klingmotion.downloads import PARTS, Part
 from klingmotion.errors import InvalidRequestError
 from klingmotion.refs import TaskRef
+
+#: Seconds above which no limit is meant: 30 years.
+LONGEST: Final = 1e9
 
 
 def _listed(values: list[str] | None) -> list[str] | None:
@@ -21,24 +24,39 @@ def _listed(values: list[str] | None) -> list[str] | None:
     return names or None
 
 
+def seconds(text: str) -> float:
+    """A number of seconds, as it is given."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= LONGEST:
+        raise typer.BadParameter(f"{text!r} is no number of seconds; give one such as 90")
+    return number
+
+
 Email = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="The linked Kling account to use; else $USEAPI_EMAIL.")
 ]
 Emulated = Annotated[
-    bool, typer.Option("--emulator", help="Use the local emulator: no token, no cost, an invented result.")
+    bool, typer.Option("--emulator", metavar="", help="Use the local emulator: no token, no cost, an invented result.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per step on stdout, errors included.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", help="Print one JSON object per step on stdout, errors included.")
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where to save the files; made if it is missing.")]
 Parts = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="PART[,PART]",
+        metavar="PART,..",
         callback=_listed,
         help=f"Save these parts only: {', '.join(PARTS)}. May be repeated.",
     ),
 ]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait at most; 0 for no limit.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", parser=seconds, help="How long to wait at most; 0 for no limit.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 ContentType = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only what is video, image or audio.")]
 TaskText = Annotated[str, typer.Argument(metavar="TASK", help="A task id, or the reference that `submit` printed.")]
 

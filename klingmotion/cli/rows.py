@@ -78,7 +78,7 @@ def length(seconds: float | None) -> str | None:
 
 
 def moment(time: datetime | None) -> str | None:
-    """A time for people: that of this place, to the minute."""
+    """A time for people: local, to the minute."""
     return None if time is None else f"{time.astimezone():%Y-%m-%d %H:%M}"
 
 

@@ -25,19 +25,23 @@ from klingmotion.batch.batch import Batch
 from klingmotion.batch.journal import State
 from klingmotion.cli.clip_tracks import ClipTracks
 from klingmotion.cli.display import Display
-from klingmotion.cli.execution import logger
+from klingmotion.cli.execution import failed, logger
 from klingmotion.cli.failure import ExitCode, Failure
 from klingmotion.cli.interrupts import in_two_steps
+from klingmotion.cli.journals import checked_journal
 from klingmotion.cli.overview import Overview
 from klingmotion.cli.sessions import INVENTED, opened
 from klingmotion.cli.tally import Standing, Tally
 from klingmotion.cli.track import Event, Track
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT
-from klingmotion.errors import InvalidRequestError, JournalError
+from klingmotion.errors import ConfigurationError, InvalidRequestError, JournalError
 from klingmotion.models import Json
 from klingmotion.session import MotionSession
 from klingmotion.session.batches import SETTLE
+
+#: What ends a batch before it has begun, and will end the same command again.
+_PREMATURE: Final = (JournalError, ConfigurationError, InvalidRequestError)
 
 #: Seconds between two lines that tell how far it has come, where there is no live display.
 _REPORT_EVERY: Final = 10.0
@@ -92,7 +96,7 @@ class Run:
     def __init__(self, order: Order, display: Display) -> None:
         self._order = order
         self._display = display
-        self._tracks = ClipTracks(display, order.clips, emulated=order.emulated)
+        self._tracks = ClipTracks(display, order.clips, out=order.out, emulated=order.emulated)
         self._tally = Tally()
         self._began = time.monotonic()
         #: Clips that the batch has not asked for yet.
@@ -104,7 +108,10 @@ class Run:
 
     async def carry_out(self) -> ExitCode:
         """Do it, and say at the end what came of it."""
-        await self._prepare()
+        try:
+            await self._prepare()
+        except OSError as error:
+            raise _of_journal(error, self._order.journal) from error
         trouble: Exception | None = None
         async with opened(None, emulated=self._order.emulated, accounts=self._order.accounts) as session:
             batch = self._begun(session)
@@ -115,7 +122,7 @@ class Run:
                     raise  # nobody reads any more
                 except Exception as error:  # noqa: BLE001  # shown below the totals, with the command that goes on
                     logger.debug("the batch was ended", exc_info=error)
-                    trouble = error
+                    trouble = _of_journal(error, self._order.journal) if isinstance(error, OSError) else error
                 standing = self._standing(batch)
         return self._concluded(standing, trouble)
 
@@ -125,7 +132,7 @@ class Run:
         """Look into the journal: whether it is one for this command, and what it says of clips that are over."""
         from klingmotion.batch import report  # loads sqlite3, which other commands do not need
 
-        journal = self._order.journal
+        journal = checked_journal(self._order.journal)
         is_new = not journal.exists() or not journal.stat().st_size
         if self._order.emulated:
             await self._mark(is_new=is_new)
@@ -139,6 +146,7 @@ class Run:
             known = report.summary(journal)
             failures = () if self._order.retry_failed else known.failures
             self._tally.add_before(known.states.get(State.DONE, 0), failures)
+            self._most = known.clips
 
     async def _mark(self, *, is_new: bool) -> None:
         """Make a journal that no other run will take for its own: the tasks in it end with the command."""
@@ -191,7 +199,9 @@ class Run:
 
         async def follow() -> None:
             async for outcome in batch:
-                self._tally.add(outcome, self._tracks.over(outcome))
+                failure = self._tracks.failure(outcome)
+                self._tally.add(outcome, failure)  # it is over, whether or not that can be printed
+                self._tracks.over(outcome, failure)
 
         following = asyncio.ensure_future(follow())
         with in_two_steps(partial(self._stop, batch), partial(self._end, following)):
@@ -208,12 +218,14 @@ class Run:
         batch.stop()
         self._tracks.drop_waiting()
         running = batch.totals.running
-        clips = f"{running} running clip{'' if running == 1 else 's'}"
-        more = f"finishing {clips}; Ctrl-C again to leave them to the next run" if running else "nothing is running"
+        clips, them = ("1 running clip", "it") if running == 1 else (f"{running} running clips", "them")
+        left = f"to leave {them} to the next run" if not self._order.emulated else "to end at once"
+        more = f"finishing {clips}; Ctrl-C again {left}" if running else "nothing is running"
         self._display.say(f"Stopping: {more}")
 
     def _end(self, following: asyncio.Future[None]) -> None:
-        self._display.say("Ending at once; what is submitted goes on without us.")
+        goes_on = "." if self._order.emulated else "; what is submitted goes on without us."
+        self._display.say(f"Ending at once{goes_on}")
         following.cancel()
 
     @asynccontextmanager
@@ -252,8 +264,11 @@ class Run:
 
     def _concluded(self, standing: Standing, trouble: Exception | None) -> ExitCode:
         """The totals, and what can be done about what is not done."""
-        open_clips = self._interrupted or self._tally.is_open or standing.over < standing.clips
-        goes_on = not self._order.emulated and not isinstance(trouble, JournalError)
+        if isinstance(trouble, _PREMATURE) and not self._has_begun(standing):
+            return failed(self._display, trouble)
+        open_clips = self._tally.is_open or standing.over < standing.clips
+        open_clips |= self._interrupted and not self._tally.over
+        goes_on = not self._order.emulated and not isinstance(trouble, _PREMATURE)
         resume = self._order.command(clips=not self._all_known) if open_clips and goes_on else None
         failure = None if trouble is None else Failure.of(trouble, emulated=self._order.emulated)
         code = self._tally.exit_code if failure is None else failure.exit_code
@@ -265,11 +280,16 @@ class Run:
         self._advise(resume, may_retry=goes_on and self._tally.may_retry and not self._interrupted)
         return code
 
+    def _has_begun(self, standing: Standing) -> bool:
+        """Whether the journal was opened, and told of any clip."""
+        taken = self._untaken < len(self._order.clips)
+        return bool(taken or standing.running or self._tally.heard)
+
     def _tell(self, standing: Standing, code: ExitCode, resume: str | None) -> None:
         say, counts, table = self._display.say, standing.counts, self._tally.table
         told = [f"{count} {name}" for name, count in counts.items() if count and name != "unfinished"]
         left = standing.clips - standing.over + counts["unfinished"]
-        told += [f"{left} left to the next run"] if left else []
+        told += [f"{left} {'not done' if self._order.emulated else 'left to the next run'}"] if left else []
         if told:
             say(f"{standing.clips} clip{'' if standing.clips == 1 else 's'}: {', '.join(told)}")
         for line in table:
@@ -289,6 +309,13 @@ class Run:
         if resume is not None:
             say("to resume:")
             say(f"  {resume}")
+        if self._tally.counts["uncertain"] and not self._order.resubmit_uncertain:
+            say("what stays uncertain is sent again with --resubmit-uncertain only: that may pay twice")
         if may_retry:
             say("to try again what failed, which is paid for again:")
             say(f"  {self._order.command(clips=not self._all_known, retry_failed=True)}")
+
+
+def _of_journal(error: OSError, journal: Path) -> JournalError:
+    """What the system refuses a batch concerns its journal: files that cannot be saved have an error of their own."""
+    return JournalError(f"the journal {journal} cannot be used: {error.strerror or error}")

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Self, TextIO
 
 from klingmotion.models import Json
+
+
+class AnswerError(Exception):
+    """Stdout takes no answers, as on a full disk: nobody's bug, and no clip's fault."""
+
+    @classmethod
+    def of(cls, error: OSError) -> Self:
+        """What the system says of it, in words."""
+        return cls(f"stdout cannot be written: {error.strerror or error}")
 
 
 def prepare() -> None:
@@ -23,9 +33,29 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 
+def put_away() -> None:
+    """Write what is left. What cannot be written was told of already: Python is not to do so again as it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def answer(line: str) -> None:
-    """One line of what was asked for."""
-    _write(sys.stdout, line)
+    """One line of what was asked for.
+
+    Raises:
+        AnswerError: It cannot be written.
+        BrokenPipeError: Nobody reads any more.
+    """
+    try:
+        _write(sys.stdout, line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise AnswerError.of(error) from error
 
 
 def answer_json(document: Mapping[str, Json]) -> None:
@@ -34,8 +64,13 @@ def answer_json(document: Mapping[str, Json]) -> None:
 
 
 def say(line: str) -> None:
-    """One line about it."""
-    _write(sys.stderr, line)
+    """One line about it. If that cannot be written, the work goes on: it may be paid for."""
+    try:
+        _write(sys.stderr, line)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def _write(stream: TextIO | None, line: str) -> None:

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from klingmotion.batch.outcome import Outcome
 from klingmotion.cli.failure import ExitCode, Failure, exit_code
+from klingmotion.errors import KlingMotionError
 from klingmotion.models import Json
 
 #: Every way to count a clip, in the order they are told of.
@@ -55,6 +56,8 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._codes: set[ExitCode] = set()
+        #: Clips that this run has told of.
+        self.heard = 0
         #: Whether a clip failed that was submitted, so that another submit may do better.
         self.may_retry = False
 
@@ -63,6 +66,7 @@ class Tally:
         before = outcome.earlier and outcome.status in ("done", "failed")
         name = f"{outcome.status} before" if before else outcome.status
         self._counts[name] += 1
+        self.heard += 1
         self.may_retry |= outcome.status == "failed" and outcome.ref is not None
         if failure is not None:
             self._kinds[name, failure.kind] += 1
@@ -77,7 +81,7 @@ class Tally:
             self._counts["failed before"] += 1
             self._kinds["failed before", type(error).__name__] += 1
             self._codes.add(exit_code(error))
-            self.may_retry = True
+            self.may_retry |= isinstance(error, KlingMotionError) and _was_submitted(error)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -121,3 +125,8 @@ class Tally:
             if kinds:
                 found[name.replace(" ", "_")] = kinds
         return found
+
+
+def _was_submitted(error: KlingMotionError) -> bool:
+    """Whether the clip of an error that a journal keeps was refused no sooner than by its submit."""
+    return error.ref is not None and error.ref.reply_ref is not None

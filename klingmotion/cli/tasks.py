@@ -15,14 +15,14 @@ from klingmotion.cli.display import Display, Lines
 from klingmotion.cli.execution import attempt, execute
 from klingmotion.cli.extracting import coming_ref, upload
 from klingmotion.cli.failure import ExitCode, Failure, resume_command
-from klingmotion.cli.files import finish_video, save, show_file
+from klingmotion.cli.files import finish_video, make_ready, save, show_file
 from klingmotion.cli.sessions import account, opened
 from klingmotion.cli.streams import printable
-from klingmotion.cli.track import Stage, Track
+from klingmotion.cli.track import Event, Stage, Track
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT
 from klingmotion.errors import InvalidRequestError
-from klingmotion.models import Motion
+from klingmotion.models import Json, Motion
 from klingmotion.refs import TaskRef
 from klingmotion.videos import Video, makes_video
 
@@ -38,7 +38,7 @@ def submit(clip: Clip, email: options.Email = None, reply_url: ReplyUrl = None, 
     """
 
     async def work(display: Display) -> ExitCode:
-        track = Track(display, clip.name, clip=str(clip))
+        track = Track(display, clip.name or str(clip), clip=str(clip))
         display.tracks.append(track)
         return await attempt(track, _submit(clip, email, reply_url, track, display))
 
@@ -78,6 +78,8 @@ def wait(
     async def work(display: Display) -> ExitCode:
         ref = TaskRef.parse(task)
         ref = evolve(ref, email=email or ref.email or account(None))
+        if out is not None:
+            make_ready(out)
         name = "submit" if ref.task_id is None else f"task {ref.task_id}"
         track = Track(display, name, ref=ref, out=out, parts=chosen)
         display.tracks.append(track)
@@ -118,7 +120,9 @@ def _link(motion: Motion) -> str:
     return printable(next((link for link in links if link), ""))
 
 
-def delete(task: options.TaskText, yes: options.Yes = False, email: options.Email = None) -> None:
+def delete(
+    task: options.TaskText, yes: options.Yes = False, email: options.Email = None, json: options.Json = False
+) -> None:
     """Delete a task with its works and its motion, for good.
 
     Asks first; where nobody can answer, --yes is needed.
@@ -135,7 +139,7 @@ def delete(task: options.TaskText, yes: options.Yes = False, email: options.Emai
         display.busy(track, f"deleting task {number}")
         return await attempt(track, _delete(ref, email, track, display))
 
-    execute(work)
+    execute(work, json=json)
 
 
 def confirm(question: str) -> None:
@@ -158,6 +162,8 @@ def confirm(question: str) -> None:
 async def _delete(ref: TaskRef, email: str | None, track: Track, display: Display) -> None:
     async with opened(email) as session:
         deletion = await session.delete_task(ref, email=email)
+    fields: dict[str, Json] = {"task_id": ref.task_id, "deleted": deletion.deleted}
+    track.note(Event("deleted", (), {**fields, "work_ids": list(deletion.work_ids)}))
     track.over()
     works = ", ".join(map(str, deletion.work_ids)) or "none"
     display.answer(f"deleted task {ref.task_id}; works deleted: {works}")

@@ -4,8 +4,8 @@ It notes how far things have come, and tells the display of every step as an eve
 prints, one object each; their names and fields stay as they are:
 
     event         fields besides `event` and `clip` (the path as given, or null)
-    uploading     sent, total (bytes), attempt
-    uploaded      resource_url, cover_url, url (of an image)
+    uploading     file, sent, total (bytes), attempt
+    uploaded      file, resource_url, cover_url, url (of an image)
     submitting    ref (finds the task again should the outcome stay unclear)
     submitted     task_id, ref, status_name, task
     waiting       task_id, ref
@@ -58,6 +58,7 @@ class Stage(StrEnum):
     LISTING = "listing"
     DOWNLOADING = "downloading"
     DELETING = "deleting"
+    UNTRACKING = "untracking"
     DONE = "done"
     FAILED = "failed"
 
@@ -110,6 +111,7 @@ class Track:
         self._out = out
         self._parts = parts
         self._attempt = 0
+        self._file = clip
         self._ids: dict[str, Json] = {}
         self._emulated = emulated
         self._clock = clock
@@ -140,15 +142,21 @@ class Track:
             self._attempt, self.transfer = progress.attempt, Transfer(["file"], self._clock)
         self.transfer.note("file", progress.sent, progress.total)
         again = f", attempt {progress.attempt}" if progress.attempt > 1 else ""
-        amount = f"{printable(file)} ({size(progress.total)})" if file else size(progress.total)
+        self._file = file or self.clip
+        amount = f"{printable(Path(file).name)} ({size(progress.total)})" if file else size(progress.total)
         words = (f"uploading {amount}{again}",) if starts else ()
-        fields = {"sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
+        fields = {"file": self._file, "sent": progress.sent, "total": progress.total, "attempt": progress.attempt}
         self._report(Stage.UPLOADING, Event("uploading", words, fields), starts=starts)
 
     def uploaded(self, asset: Asset) -> None:
         """The file is there."""
         self.transfer = None
-        fields = {"resource_url": asset.resource_url, "cover_url": asset.cover_url, "url": asset.url}
+        fields = {
+            "file": self._file,
+            "resource_url": asset.resource_url,
+            "cover_url": asset.cover_url,
+            "url": asset.url,
+        }
         self._step(Stage.UPLOADING, Event("uploaded", ("uploaded",), fields))
 
     def submitting(self, ref: TaskRef) -> None:
@@ -178,7 +186,8 @@ class Track:
         self._note(task)
         self.stage = Stage.WAITING
         fields: dict[str, Json] = {"task_id": task.id, "status_name": task.status_name, "task": spell(task)}
-        self._step(Stage.WAITING, Event("changed", (self.status,), fields))
+        failed = task.is_final and not task.succeeded  # of which the error tells, with the reason
+        self._step(Stage.WAITING, Event("changed", () if failed else (self.status,), fields))
         if task.succeeded and not makes_video(task):
             self.listing(task.id)
 
@@ -286,6 +295,8 @@ class Track:
         self.task, self.ref = task, task.ref
 
     def _resume(self, error: BaseException) -> str | None:
+        if self.stage.is_last or self.stage in (Stage.DELETING, Stage.UNTRACKING):
+            return None  # only the answer was not printed; or what is to go is not waited for
         ref = known_ref(error, self.ref)
         if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
             return None
@@ -300,6 +311,8 @@ class Track:
             return "interrupted; nothing was submitted"
         if self.stage is Stage.DELETING:
             return "interrupted; it is unknown whether it was deleted, and deleting again does no harm"
+        if self.stage is Stage.UNTRACKING:
+            return "interrupted; it is unknown whether it is still tracked, and untracking again does no harm"
         if self._emulated:
             return "interrupted; the task was the emulator's and is gone with it"
         if self.ref is None:

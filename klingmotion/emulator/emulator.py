@@ -40,6 +40,8 @@ OFFICIAL = (("Walk", "Everyday"), ("Jumping jacks", "Sport"))
 class Emulator:
     """The Kling API v1 of useapi.net around motions, their extraction and their use, on a loopback port.
 
+    It runs while the block lasts::
+
         async with Emulator() as emulator:
             ...  # emulator.url is the base URL, emulator.token its token
 

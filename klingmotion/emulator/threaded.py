@@ -19,7 +19,9 @@ PATIENCE = 10.0
 
 
 class ThreadedEmulator:
-    """Runs an emulator while the `with` block lasts.
+    """Runs an emulator in a thread of its own.
+
+    It runs while the block lasts::
 
         with ThreadedEmulator(Emulator()) as emulator:
             ...  # emulator.url, emulator.token

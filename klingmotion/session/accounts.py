@@ -13,7 +13,7 @@ class AccountMethods(SessionCore):
     """The linked Kling accounts, and what they have room for."""
 
     async def accounts(self) -> tuple[Account, ...]:
-        """All linked Kling accounts, without their balances (contract section 2.10); empty if there is none."""
+        """All linked Kling accounts, without their balances (GET /accounts); empty if there is none."""
         try:
             return await self._engine.calls.repeat(requests.list_accounts(), replies.accounts)
         except NotFoundError as error:
@@ -22,7 +22,7 @@ class AccountMethods(SessionCore):
             return ()
 
     async def account(self, email: str | None = None) -> Account:
-        """One linked Kling account with its balance (contract section 2.10): the session's, unless another is named.
+        """One linked Kling account with its balance (GET /accounts/{email}): the session's, unless another is named.
 
         Raises:
             InvalidRequestError: Neither the call nor the session names an account.
@@ -34,9 +34,9 @@ class AccountMethods(SessionCore):
         return await self._engine.calls.repeat(requests.get_account(named), replies.account)
 
     async def capacity(self) -> tuple[Capacity, ...]:
-        """How many tasks each linked account may run, and runs (contract section 2.9)."""
+        """How many tasks each linked account may run, and runs (GET /scheduler/available)."""
         return await self._engine.calls.repeat(requests.capacity(), replies.capacity)
 
     async def running(self) -> tuple[RunningTask, ...]:
-        """The tasks the API tracks now, of all linked accounts and all clients (contract section 2.9)."""
+        """The tasks the API tracks now, of all linked accounts and all clients (GET /scheduler)."""
         return await self._engine.calls.repeat(requests.list_running(), replies.running)

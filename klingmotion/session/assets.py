@@ -25,7 +25,7 @@ class AssetMethods(SessionCore):
         on_progress: OnUpload | None = None,
         email: str | None = None,
     ) -> Asset:
-        """Upload a video, image or audio file (contract section 2.6).
+        """Upload a video, image or audio file (POST /assets/).
 
         The file is streamed from the disk, and sent again from its first byte where the connection breaks.
 
@@ -57,7 +57,7 @@ class AssetMethods(SessionCore):
         page_size: int = 20,
         email: str | None = None,
     ) -> AsyncIterator[UploadedAsset]:
-        """The account's uploaded assets (contract section 2.7).
+        """The account's uploaded assets (GET /assets/uploaded/).
 
         Args:
             content_type: Those of one kind only.
@@ -76,7 +76,7 @@ class AssetMethods(SessionCore):
         return inventory.uploaded_assets(self._engine.calls, wanted)
 
     async def delete_asset(self, *assets: UploadedAsset | int | str, email: str | None = None) -> AssetDeletion:
-        """Delete uploaded assets, for good (contract section 2.7): 1 to 10 at once, by themselves or by their ids.
+        """Delete uploaded assets, for good (DELETE /assets/uploaded/): 1 to 10 at once, by themselves or by their ids.
 
         What is gone already is no error: the answer tells what was deleted.
 

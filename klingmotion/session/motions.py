@@ -33,7 +33,7 @@ class MotionMethods(SessionCore):
         reply_ref: str | None = None,
         email: str | None = None,
     ) -> Task:
-        """Submit the extraction of the motion in an uploaded video (contract section 2.1). This call is paid for.
+        """Submit the extraction of the motion in an uploaded video (POST /videos/motion-upload). This is paid for.
 
         It is sent again only if the connection never opened or the server said 429. After any other unclear outcome
         the task is looked for, for `RetryPolicy.settle` seconds, and adopted if it is found.
@@ -170,7 +170,7 @@ class MotionMethods(SessionCore):
         return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
 
     def motions(self, *, mine: bool = True, page_size: int = 40, email: str | None = None) -> AsyncIterator[Motion]:
-        """Every motion of the account, or with `mine=False` the official templates (contract section 2.3).
+        """Every motion of the account, or with `mine=False` the official templates (GET /videos/motions).
 
         Args:
             mine: The account's own motions; else the official ones.
@@ -214,4 +214,8 @@ def _urls(video: str | Asset, cover: str | Asset | None) -> tuple[str, str]:
         cover = cover.url or cover.cover_url
     if not isinstance(video, Asset):
         return video, cover or ""
-    return video.resource_url or "", cover or video.cover_url or ""
+    if not video.resource_url:
+        raise InvalidRequestError(
+            f"a motion is extracted from a video, and the asset {video.file_name or video.url!r} is none; upload one"
+        )
+    return video.resource_url, cover or video.cover_url or ""

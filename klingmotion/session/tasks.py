@@ -23,7 +23,7 @@ class TaskMethods(SessionCore):
     """The server's handles on work in progress."""
 
     async def get_task(self, task: TaskLike, *, email: str | None = None) -> Task:
-        """Look at a task once (contract section 2.2); a failed task is given like any other.
+        """Look at a task once (GET /tasks/{task_id}); a failed task is given like any other.
 
         Raises:
             NotFoundError: The server does not know it.
@@ -82,7 +82,7 @@ class TaskMethods(SessionCore):
                     return
 
     async def delete_task(self, task: TaskLike, *, email: str | None = None) -> Deletion:
-        """Delete a task and all its works, for good (contract section 2.4). A motion is deleted by its `task_id`.
+        """Delete a task and all its works, for good (DELETE /tasks/{task_id}). A motion is deleted by its `task_id`.
 
         Raises:
             NotFoundError: The server does not know it, or it has no works yet.
@@ -92,7 +92,7 @@ class TaskMethods(SessionCore):
         return await self._ended(lambda: self._engine.calls.once(request, replies.deletion), gone=Deletion(deleted=1))
 
     async def untrack_task(self, task: TaskLike, *, email: str | None = None) -> None:
-        """End the API's tracking of a task (contract section 2.9): its slot is free, and Kling goes on with it.
+        """End the API's tracking of a task (DELETE /scheduler/{task_id}): its slot is free, and Kling goes on with it.
 
         Raises:
             NotFoundError: It is not tracked now.
@@ -113,7 +113,7 @@ class TaskMethods(SessionCore):
         content_type: Literal["video", "image", "audio"] | None = None,
         email: str | None = None,
     ) -> AsyncIterator[Task]:
-        """The account's tasks, from the newest back (contract section 2.5); those that show no id are left out.
+        """The account's tasks, from the newest back (GET /tasks); those that show no id are left out.
 
         Args:
             created_after: The earliest time of a task, aware.

@@ -40,7 +40,7 @@ class VideoMethods(SessionCore):
         email: str | None = None,
         **options: Unpack[VideoOptions],
     ) -> Task:
-        """Submit a video of a motion (contract section 2.11). This call is paid for; files are uploaded first.
+        """Submit a video of a motion (POST /videos/motion-create). This call is paid for; files are uploaded first.
 
         It is sent again only if the connection never opened or the server said 429, as `submit_motion` is. Which of
         the three published forms is used follows from what is given: a work id, or an option of October 2025, means

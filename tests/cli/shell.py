@@ -74,14 +74,18 @@ def run(
 
 
 def run_apart(
-    *arguments: str | Path, emulator: ThreadedEmulator | None = None, settings: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    emulator: ThreadedEmulator | None = None,
+    settings: Mapping[str, str] | None = None,
+    out: IO[str] | int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a process of its own, with nobody at the keyboard."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(emulator, settings),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=out,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         timeout=PATIENCE,

@@ -32,8 +32,10 @@ from klingmotion.emulator import (
     ThreadedEmulator,
 )
 from klingmotion.errors import InvalidRequestError
-from tests.cli.shell import Object, names, objects, on_terminal, once, resumed, run, running
+from tests.cli.shell import Object, names, objects, on_terminal, once, resumed, run, run_apart, running
 from tests.emulator.clips import mp4
+
+FULL = Path("/dev/full")
 
 AT_ONCE = Outcome(at_submit=True)
 
@@ -82,6 +84,23 @@ def test_every_clip_of_a_directory_becomes_a_motion(emulator: ThreadedEmulator, 
         assert any(line.endswith(f": {path}") for line in said)
     assert said[-1] == "4 clips: 4 done"
     assert len(emulator.books.tasks) == 4
+
+
+def test_paths_are_printed_as_the_directory_was_given(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every other command prints them, although the journal has them from the root."""
+    monkeypatch.chdir(tmp_path)
+    at_once(emulator, 2)
+    done = run("batch", folder / "0.mp4", "--journal", "run.db", "--out", "out", emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    [path] = done.stdout.splitlines()
+    assert Path(path).parent == Path("out")
+    assert f": {path}\n" in done.stderr
+    done = run("batch", folder / "1.mp4", "--journal", "run.db", "--out", "out", "--json", emulator=emulator)
+    files = next(document["files"] for document in objects(done.stdout) if document["event"] == "outcome")
+    assert isinstance(files, dict)
+    assert str(files["bvh"]).startswith("out/")
 
 
 def test_a_second_run_pays_for_nothing_and_lists_nothing(
@@ -194,7 +213,8 @@ def test_several_accounts_share_the_work(folder: Path, tmp_path: Path) -> None:
         none_named = run("batch", folder, "--journal", tmp_path / "b.db", "--out", tmp_path / "out", emulator=started)
     assert not list((tmp_path / "out").glob("*.mp4"))
     assert none_named.returncode == 2
-    assert "name those to use with --account" in none_named.stderr
+    [said] = none_named.stderr.splitlines()  # neither totals nor a command that would end alike
+    assert "name those to use with --account" in said
 
 
 def test_an_account_that_can_do_no_more_ends_it_and_it_can_be_resumed(
@@ -219,21 +239,52 @@ def test_a_journal_in_use_is_refused(emulator: ThreadedEmulator, folder: Path, t
         once(emulator, lambda books: books.count("upload_asset") == 4)
         done = run("batch", folder, *options(tmp_path), emulator=emulator)
         assert done.returncode == 1
-        assert f"in use by another run (process {command.process.pid})" in done.stderr
+        [said] = done.stderr.splitlines()
+        assert f"in use by another run (process {command.process.pid})" in said
         assert emulator.books.count("upload_asset") == 4
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+def test_a_clip_is_done_although_its_line_cannot_be_printed(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path
+) -> None:
+    """The totals say what is true, and the reason is told."""
+    at_once(emulator)
+    with FULL.open("w") as full:
+        done = run_apart("batch", folder / "0.mp4", *options(tmp_path), emulator=emulator, out=full)
+    assert done.returncode == 1
+    assert done.stderr.endswith("1 clip: 1 done\nerror: stdout cannot be written: No space left on device\n")
+
+
+def test_what_was_refused_before_it_was_sent_is_not_paid_for_again(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path
+) -> None:
+    """Nor does another try do better: only clips that were submitted are offered one."""
+    (folder / "text.mp4").write_text("no video")
+    at_once(emulator)
+    for named in ([folder], []):
+        done = run("batch", *named, *options(tmp_path), emulator=emulator)
+        assert done.returncode == 2
+        assert "5 clips: " in done.stderr
+        assert "paid for" not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--out", "out", "x.mp4"], "--journal"),
+        (["--journal", "empty", "--out", "out", "clips"], "empty is a directory; name the journal's file"),
+        (["--journal", "none/run.db", "--out", "out", "clips"], "there is no directory none for the journal run.db"),
         (["--journal", "run.db", "x.mp4"], "--out"),
         (["--journal", "run.db", "--out", "out"], "there is no journal run.db to go on with"),
         (["--journal", "run.db", "--out", "out", "none/*.mp4"], "no file matches none/*.mp4"),
         (["--journal", "run.db", "--out", "out", "empty"], "empty has no file that ends in .mp4 or .mov"),
         (["--journal", "run.db", "--out", "clips", "clips"], "clips has clips in clips, where the videos of the"),
         (["--journal", "run.db", "--out", "out", "clips", "--settle", "0"], "settle must be"),
-        (["--journal", "run.db", "--out", "out", "clips", "--account", "nobody"], "email must be"),
+        (
+            ["--journal", "run.db", "--out", "out", "clips", "--account", "nobody"],
+            "'nobody' is not the address of a linked account",
+        ),
         (["--journal", "run.db", "--out", "out", "clips", "--concurrency", "51"], "--concurrency"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -325,6 +376,21 @@ def test_the_first_ctrl_c_finishes_what_runs(emulator: ThreadedEmulator, folder:
     assert done.returncode == 0, done.stderr
     assert "4 clips: 2 done, 2 done before\n" in done.stderr
     assert len(emulator.books.tasks) == 4
+
+
+def test_after_ctrl_c_nothing_is_resumed_where_nothing_is_left(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path
+) -> None:
+    """What ran was all there was."""
+    at_once(emulator)
+    emulator.fail("file", StallBefore(1.0), times=None)
+    with running("batch", folder / "0.mp4", *options(tmp_path), "--parts", "bvh", emulator=emulator) as command:
+        once(emulator, lambda books: books.count("file") == 1)
+        code, out, talk = command.interrupt()
+    assert code == 130, talk
+    assert "Stopping: finishing 1 running clip; Ctrl-C again to leave it to the next run\n" in talk
+    assert len(out.splitlines()) == 1
+    assert talk.endswith("1 clip: 1 done\n")
 
 
 def test_the_second_ctrl_c_ends_at_once(emulator: ThreadedEmulator, folder: Path, tmp_path: Path) -> None:

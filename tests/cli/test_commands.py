@@ -17,6 +17,7 @@ from attrs import frozen
 
 import klingmotion
 from klingmotion import TaskRef
+from klingmotion.cli.app import COMMANDS
 from klingmotion.emulator import Outcome, Replace, Slow, StallBefore, Status, ThreadedEmulator
 from tests.cli.shell import environment, names, objects, on_terminal, resumed, run, run_apart, running
 
@@ -324,6 +325,14 @@ def test_a_part_that_the_motion_lacks_is_told(emulator: ThreadedEmulator, tmp_pa
     assert "not saved either: cover" in done.stderr
 
 
+def test_a_delete_in_json_is_an_object(emulator: ThreadedEmulator) -> None:
+    """With the works that went with the task."""
+    motion = emulator.run(lambda inner: inner.add_motion("One", task_id=17))
+    [found] = objects(run("delete", "17", "--yes", "--json", emulator=emulator).stdout)
+    works = {"deleted": 1, "work_ids": [motion.work_id]}
+    assert found == {"event": "deleted", "clip": None, "task_id": 17, **works}
+
+
 @pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\x04", 130, 1)])
 def test_a_delete_asks_first(emulator: ThreadedEmulator, typed: str, code: int, left: int) -> None:
     """Yes deletes; no does not, nor does the end of the input."""
@@ -377,6 +386,15 @@ def test_the_help_names_every_command_and_gives_examples() -> None:
     ):
         assert word in done.stdout
     assert "--emulator" in run("extract", "-h").stdout
+
+
+@pytest.mark.parametrize("command", [name for name, *_ in COMMANDS])
+def test_on_a_narrow_terminal_the_help_names_every_option_whole(command: str) -> None:
+    """And what takes no value does not look as if it did, but for `--help`."""
+    done = run(command, "-h", settings={"COLUMNS": "66" if command == "batch" else "60"})
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert done.stdout.count("<bool>") == 1
 
 
 def test_the_version_is_the_packages() -> None:

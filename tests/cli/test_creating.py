@@ -69,6 +69,9 @@ def test_in_json_every_step_is_an_object(emulator: ThreadedEmulator, clip: Path,
         "uploading", "uploaded", "uploading", "uploaded", "submitting", "submitted", "downloading", "saved", "done"
     ]  # fmt: skip
     assert [bool(document["url"]) for document in found if document["event"] == "uploaded"] == [False, True]
+    uploads = [document["file"] for document in found if "file" in document and document["event"] != "saved"]
+    assert uploads == [str(clip)] * 2 + [str(image)] * 2
+    assert {document["clip"] for document in found} == {str(image)}
     *_, saved, last = found
     assert (saved["file"], saved["clean"], saved["reason"]) == ("video", True, None)
     assert last["files"] == {"video": saved["path"]}
@@ -113,10 +116,16 @@ def test_every_option_reaches_the_server(emulator: ThreadedEmulator, image: Path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--duration", "5"], "these do not go together: duration"),
-        (["--mode", "max"], "mode must be 'std' or 'pro'"),
-        (["--image", "none.png"], "there is no file 'none.png'"),
-        (["--motion", "none.mp4"], "there is no file 'none.mp4'"),
+        (["--duration", "5"], "these do not go together: --duration (only"),
+        (["--mode", "max"], "--mode must be 'std' or 'pro'"),
+        (["--image", "none.png"], "none.png cannot be read: No such file or directory\n"),
+        (["--motion", "none.mp4"], "none.mp4 cannot be read: No such file or directory\n"),
+        (["--character-id", "99"], "--character-id (only in the form of October 2025)"),
+        (["--motion-direction", "x"], "--motion-direction must be 'motion_direction' or 'image_direction', got 'x'"),
+        (
+            ["--model-name", "kling-v2-6", "--element", "u_1"],
+            "--element needs the model 'kling-v3-0', got --model-name",
+        ),
         (["--timeout", "-1"], "--timeout"),
     ],
 )
@@ -175,6 +184,14 @@ def test_a_work_without_a_clean_file_is_said_to_be_one(
     assert done.returncode == 0, done.stderr
     assert "it is not the clean file: the link to the clean file of a work" in done.stderr
     assert "the clean file)" not in done.stderr
+
+
+def test_a_work_that_is_unknown_is_not_to_be_uploaded(emulator: ThreadedEmulator, image: Path) -> None:
+    """It is said where works are found."""
+    done = run("create", "--image", image, "--motion", "99999", emulator=emulator)
+    assert done.returncode == 4
+    assert "Kling does not know the work 99999, or the image; `klingmotion list` shows" in done.stderr
+    assert "upload" not in done.stderr.splitlines()[-1]
 
 
 # --- Resuming -------------------------------------------------------------------------------------------------------

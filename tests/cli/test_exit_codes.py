@@ -31,15 +31,18 @@ def test_done_is_0_and_the_answer_alone_is_on_stdout(emulator: ThreadedEmulator,
     ("arguments", "said"),
     [
         (["extract"], "Missing argument"),
-        (["extract", "/nowhere.mp4"], "no file"),
+        (["extract", "/nowhere.mp4"], "nowhere.mp4: failed: /nowhere.mp4 cannot be read: No such file or directory\n"),
+        (["extract", "."], ".: failed: . is not a file\n"),
         (["extract", "clip.mp4", "--timeout", "-1"], "--timeout"),
-        (["wait", "seventeen"], "not a task id or task reference"),
+        (["extract", "clip.mp4", "--timeout", "abc"], "'abc' is no number of seconds"),
+        (["extract", "clip.mp4", "--timeout", "nan"], "'nan' is no number of seconds"),
+        (["wait", "seventeen"], "(expected digits, or the reference that `klingmotion submit` printed)"),
         (["wait", "17", "--parts", "bvh"], "--out"),
         (["download", "17", "--parts", "bvh,bhv"], "'bhv' is no part of a motion: take some of bvh, binary, video,"),
         (["extract", "clip.mp4", "--parts", ""], "'' is no part of a motion"),
         (["delete", '{"klingmotion":1,"reply_ref":"km-1"}', "--yes"], "`klingmotion wait` looks for the task first"),
         (["delete", "17"], "--yes"),
-        (["list", "--email", "nobody"], "email must be"),
+        (["list", "--email", "nobody"], "--email or $USEAPI_EMAIL must be"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -49,6 +52,34 @@ def test_usage_is_2(emulator: ThreadedEmulator, arguments: list[str], said: str)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert emulator.books.count() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["extract", "walk.mp4"],
+        ["create", "--image", "walk.mp4", "--motion", "walk.mp4"],
+        ["batch", "walk.mp4", "--journal", "run.db"],
+        ["wait", "17"],
+        ["download", "17"],
+    ],
+    ids=" ".join,
+)
+def test_a_directory_that_takes_no_files_is_2(
+    emulator: ThreadedEmulator, clip: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """It is seen before anything is sent, paid for or waited for."""
+    monkeypatch.chdir(clip.parent)
+    for out, said in {
+        "walk.mp4": "walk.mp4 is a file, not a directory",
+        "walk.mp4/out": "no files can be saved in ",
+    }.items():
+        done = run(*arguments, "--out", out, emulator=emulator)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert "to resume" not in done.stderr
+    assert emulator.books.count() == 0
+    assert [path.name for path in clip.parent.iterdir()] == ["walk.mp4"]
 
 
 @pytest.mark.parametrize("token", [None, "example"])
@@ -89,12 +120,15 @@ def test_a_task_that_failed_is_5(emulator: ThreadedEmulator) -> None:
     assert (done.returncode, done.stdout) == (5, "")
     assert "No person was found" in done.stderr
     assert "to resume" not in done.stderr
+    assert done.stderr.count(": failed") == 1
 
 
 def test_a_task_that_is_unknown_is_5(emulator: ThreadedEmulator) -> None:
-    """Waiting for it and deleting it end alike."""
-    assert run("wait", "17", emulator=emulator).returncode == 5
-    assert run("delete", "17", "--yes", emulator=emulator).returncode == 5
+    """Waiting for it, deleting it and letting go of it end alike, and nothing is left to wait for."""
+    for arguments in (["wait", "17"], ["delete", "17", "--yes"], ["running", "--untrack", "17"]):
+        done = run(*arguments, emulator=emulator)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "to resume" not in done.stderr
 
 
 def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:
@@ -105,7 +139,7 @@ def test_a_wait_that_takes_too_long_is_6_and_can_be_resumed(emulator: ThreadedEm
     command, wait, ref, *rest = resumed(done.stderr)
     assert [command, wait, *rest] == ["klingmotion", "wait", "--out", str(tmp_path / "my out")]
     assert TaskRef.parse(ref).task_id == task.id
-    assert "The task goes on" in done.stderr
+    assert "(last seen: submitted). The task goes on" in done.stderr
     assert "wait_for_motion" not in done.stderr
 
 
@@ -126,6 +160,9 @@ def test_a_submit_left_unclear_is_7_and_can_be_resumed(emulator: ThreadedEmulato
     done = run("wait", str(ref), "--timeout", "0.3", emulator=emulator)
     assert (done.returncode, done.stdout) == (7, "")
     assert f"klingmotion wait '{ref}'\n" in done.stderr
+    assert (
+        "`klingmotion tasks` shows what there is; to submit again is your own choice, and may pay twice" in done.stderr
+    )
 
 
 def test_a_file_that_cannot_be_saved_is_1_and_can_be_resumed(emulator: ThreadedEmulator, tmp_path: Path) -> None:
@@ -135,6 +172,39 @@ def test_a_file_that_cannot_be_saved_is_1_and_can_be_resumed(emulator: ThreadedE
     done = run("wait", str(task.id), "--out", tmp_path, emulator=emulator)
     assert (done.returncode, done.stdout) == (1, "")
     assert "to resume:\n    klingmotion wait " in done.stderr
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["list"], ["list", "--json"], ["wait", "TASK"], ["extract", "CLIP", "--json"]],
+    ids=" ".join,
+)
+def test_an_answer_that_cannot_be_written_is_1(emulator: ThreadedEmulator, clip: Path, arguments: list[str]) -> None:
+    """As on a full disk: it is told what cannot be written and why, and nothing is called a bug."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    named = {"TASK": str(task.id), "CLIP": str(clip)}
+    words = [named.get(word, word) for word in arguments]
+    with FULL.open("w") as full:
+        done = run_apart(*words, emulator=emulator, out=full)
+    assert done.returncode == 1, done.stderr
+    assert "stdout cannot be written: No space left on device" in done.stderr
+    assert "report it" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert emulator.books.count("submit_motion") == 0
+
+
+def test_an_api_that_cannot_be_reached_says_what_to_check() -> None:
+    """In words, without those of the library beneath."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    done = run("capacity", settings={"KLINGMOTION_BASE_URL": f"http://{address}", "USEAPI_TOKEN": "user:1-example"})
+    assert done.returncode == 1
+    assert f"Cannot connect to host {address} [" in done.stderr
+    assert done.stderr.endswith("\n  check the network, the proxy or $KLINGMOTION_BASE_URL\n")
 
 
 def test_an_emulator_that_cannot_listen_is_2() -> None:
@@ -166,9 +236,11 @@ def test_without_the_extra_the_command_that_installs_it_is_shown() -> None:
 
 
 def test_debug_shows_the_log_and_never_the_token(emulator: ThreadedEmulator) -> None:
-    """The log is on stderr, with the traceback of what went wrong."""
+    """The log is on stderr: each request by its path, and the traceback of what went wrong."""
     emulator.fail("list_motions", Status.unauthorized())
     done = run_apart("--debug", "list", emulator=emulator)
     assert done.returncode == 3
+    assert "GET /videos/motions: 401 in 0." in done.stderr
+    assert "mine=true" not in done.stderr
     assert "Traceback" in done.stderr
     assert emulator.token not in done.stderr

@@ -182,6 +182,7 @@ def test_a_bug_is_a_short_message_with_a_hint() -> None:
         (Stage.LISTING, REF, "task 17 goes on"),
         (Stage.DOWNLOADING, REF, "task 17 is done"),
         (Stage.DELETING, REF, "unknown whether it was deleted"),
+        (Stage.UNTRACKING, REF, "unknown whether it is still tracked"),
     ],
 )
 def test_an_interruption_says_what_is_left_behind(stage: Stage, ref: TaskRef | None, said: str) -> None:
@@ -193,7 +194,8 @@ def test_an_interruption_says_what_is_left_behind(stage: Stage, ref: TaskRef | N
     [event] = listener.heard
     assert said in event.words[0]
     assert event.fields["exit_code"] == 130
-    assert ("to resume:" in event.words) == (ref is not None)
+    ends = stage in (Stage.DELETING, Stage.UNTRACKING)
+    assert ("to resume:" in event.words) == (ref is not None and not ends)
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from klingmotion import TaskRef
 from klingmotion.emulator import DropAfter, Outcome, StallAfter, StallBefore, ThreadedEmulator
-from tests.cli.shell import objects, once, resumed, run, running
+from tests.cli.shell import COMMAND, START, environment, objects, once, resumed, run, running
+
+#: Where Ctrl-C can come before a command has begun: while modules load, the application is built, its words are read.
+EARLY = {
+    "loading": "sys.modules['klingmotion.cli.app'] = Pressed('app')",
+    "building": "import typer; typer.Typer = press",
+    "reading": "import klingmotion.cli.app as app; app.debug = press",
+}
+
+
+@pytest.mark.parametrize("early", EARLY.values(), ids=list(EARLY))
+def test_before_the_command_has_begun_it_ends_without_a_word(early: str) -> None:
+    """There is nothing to say where it was left."""
+    press = """
+import sys, types
+def press(*_, **__): raise KeyboardInterrupt
+class Pressed(types.ModuleType):
+    def __getattr__(self, name): press()
+"""
+    command = [*COMMAND[:-1], f"{press}{early}\n{START}", "--debug", "journal", "show", "none.db"]
+    done = subprocess.run(command, env=environment(None), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
 
 
 def test_during_the_upload_nothing_was_submitted(emulator: ThreadedEmulator, clip: Path) -> None:

@@ -73,6 +73,15 @@ def test_the_accounts_in_json_are_spelled_as_the_api_does(both: ThreadedEmulator
     assert "password" not in done.stdout
 
 
+def test_an_account_that_is_not_linked_is_3(both: ThreadedEmulator) -> None:
+    """Whether it is looked at or used; what to do is told."""
+    done = run("accounts", "--email", "no@example.com", emulator=both)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no@example.com is not a linked account; `klingmotion accounts` shows which are\n" in done.stderr
+    done = run("list", "--email", "no@example.com", emulator=both)
+    assert "has to be that of a linked one" in done.stderr
+
+
 def test_slots_are_shown(both: ThreadedEmulator) -> None:
     """What runs takes one."""
     both.run(lambda inner: inner.add_task(email=HERE))
@@ -141,6 +150,9 @@ def test_uploaded_assets_are_deleted_for_good(emulator: ThreadedEmulator) -> Non
     done = run("assets", "--delete", f"{first},{second}", "--yes", "--email", HERE, "--json", emulator=emulator)
     assert objects(done.stdout) == [{"event": "deleted", "clip": None, "deleted": 1, "asset_ids": [int(second)]}]
     assert run("assets", emulator=emulator).stderr == "There is no asset.\n"
+    again = run("assets", "--delete", first, "--yes", "--email", HERE, emulator=emulator)
+    assert (again.returncode, again.stdout) == (5, "")
+    assert f"nothing was deleted: the account has no uploaded asset {first}\n" in again.stderr
 
 
 # --- tasks ----------------------------------------------------------------------------------------------------------
@@ -166,10 +178,10 @@ def test_the_tasks_of_the_past_are_shown(emulator: ThreadedEmulator) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tasks", "--type", "text"], "content_type must be"),
-        (["tasks", "--after", "yesterday"], "--after"),
-        (["tasks", "--after", "2026-02-01", "--before", "2026-01-01"], "must be earlier"),
-        (["assets", "--type", "text"], "content_type must be"),
+        (["tasks", "--type", "text"], "--type must be"),
+        (["tasks", "--after", "yesterday"], "'--after': 'yesterday' is no time; give one such as 2026-01-31"),
+        (["tasks", "--after", "2026-02-01", "--before", "2026-01-01"], "must be earlier than --before"),
+        (["assets", "--type", "text"], "--type must be"),
         (["assets", "--delete", "abc", "--yes", "--email", HERE], "the id of an uploaded asset"),
         (["running", "--untrack", "abc"], "not a task id"),
     ],

@@ -145,7 +145,7 @@ def test_tasks_that_came_besides_are_counted(journal: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["show"], ["export"], ["export", "--events"]], ids=" ".join)
 def test_what_is_no_journal_is_refused(journal: Path, tmp_path: Path, arguments: list[str]) -> None:
-    """Missing, empty, no database, another database, of a later version, damaged: each with a reason of its own."""
+    """Empty, no database, another database, of a later version, damaged: each with a reason of its own."""
     (tmp_path / "empty.db").touch()
     (tmp_path / "text.db").write_text("no database, but long enough for a header" * 100)
     with closing(sqlite3.connect(tmp_path / "other.db")) as other, other:
@@ -157,13 +157,11 @@ def test_what_is_no_journal_is_refused(journal: Path, tmp_path: Path, arguments:
     (tmp_path / "damaged.db").write_bytes(damaged)
     before = files(tmp_path)
     for name, reason in {
-        "none.db": "there is no journal",
         "empty.db": "is empty, and no journal",
         "text.db": "is damaged or no journal",
         "other.db": "is a database, but not a journal of klingmotion",
         "later.db": "was written by a later klingmotion",
         "damaged.db": "is damaged or no journal",
-        ".": "cannot be used",
     }.items():
         done = run("journal", *arguments, tmp_path / name)
         assert (done.returncode, done.stdout) == (1, ""), name
@@ -173,8 +171,25 @@ def test_what_is_no_journal_is_refused(journal: Path, tmp_path: Path, arguments:
 
 
 @pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none.db", "there is no journal"),
+        (".", "is a directory; name the journal's file"),
+        ("none/run.db", "there is no directory"),
+    ],
+)
+def test_where_no_journal_can_be_is_2(tmp_path: Path, name: str, reason: str) -> None:
+    """As `batch` says it."""
+    done = run("journal", "show", tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
     "arguments", [["show", "x", "--csv"], ["show", "x", "--events"], ["export", "x", "--csv", "--json"], ["list", "x"]]
 )
 def test_what_does_not_go_together_is_2(arguments: list[str]) -> None:
     """Refused before the file is looked at."""
-    assert run("journal", *arguments).returncode == 2
+    done = run("journal", *arguments)
+    assert done.returncode == 2
+    assert "Value error" not in done.stderr

@@ -6,11 +6,12 @@ import contextlib
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from klingmotion import DownloadProgress, Motion, UploadProgress
 from klingmotion.cli.amounts import clock, share_of, size
-from klingmotion.cli.live import LiveDisplay
+from klingmotion.cli.live import LiveDisplay, shortened
 from klingmotion.cli.track import Event, Track
 from klingmotion.cli.transfer import Transfer
 
@@ -128,10 +129,10 @@ def test_a_download_of_several_parts_is_told_of_as_one() -> None:
 @pytest.mark.parametrize(
     ("columns", "drawn"),
     [
-        (100, ["a-rather-long-name-…", "uploading  25%", "━━", "5.0/20.0 MB", "2.5 MB/s", "0:06 left", "0:02"]),
-        (80, ["a-rather-", "uploading  25%", "5.0/20.0 MB", "2.5 MB/s", "0:06 left", "0:02"]),
-        (60, ["a-rathe…", "uploading  25%", "2.5 MB/s", "0:06 left", "0:02"]),
-        (40, ["a-rathe", "uploading  25%", "0:02"]),
+        (100, ["a-rath…of-a-clip.mp4", "uploading  25%", "━━", "5.0/20.0 MB", "2.5 MB/s", "0:06 left", "0:02"]),
+        (80, ["a-", "uploading  25%", "5.0/20.0 MB", "2.5 MB/s", "0:06 left", "0:02"]),
+        (60, ["a-…p.mp4", "uploading  25%", "2.5 MB/s", "0:06 left", "0:02"]),
+        (40, ["a-", "uploading  25%", "0:02"]),
     ],
 )
 def test_a_line_shows_as_much_of_a_transfer_as_there_is_room_for(
@@ -156,6 +157,16 @@ def test_a_line_shows_as_much_of_a_transfer_as_there_is_room_for(
     places = [line.find(word) for word in drawn]
     assert -1 not in places, line
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("columns", [8, 12, 20, 30])
+def test_names_that_differ_at_their_ends_stay_different(columns: int) -> None:
+    """However narrow the terminal; signs of two columns are counted as such."""
+    names = [f"clip-with-long-name-{number}.mp4" for number in range(1, 8)]
+    assert len({shortened(name, columns, "…") for name in names}) == 7
+    for name in [*names, "\u821e" * 20]:
+        assert cell_len(shortened(name, columns, "…")) <= columns
+    assert shortened("short.mp4", 9, "…") == "short.mp4"
 
 
 def test_amounts_are_in_the_unit_that_suits() -> None:
