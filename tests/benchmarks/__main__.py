@@ -69,7 +69,7 @@ def _about(lab: Lab) -> dict[str, Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="in about two minutes, into docs/_build unless --out")
-    parser.add_argument("--brief", action="store_true", help="other clients at 100 waits and 1,000 sleepers only")
+    parser.add_argument("--brief", action="store_true", help="clients of other services once, but at 100 waits")
     parser.add_argument("--only", action="append", metavar="NAME", help=f"a part ({', '.join(PARTS)}) or a client")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (7; quick: 1)")
     parser.add_argument("--out", type=Path, help="folder for the table, the picture and the raw figures")

@@ -29,7 +29,7 @@ class Lab:
     url: str
     rounds: int
     quick: bool
-    #: The other clients are measured once, at 100 waits and at 1,000 sleepers; ours and the loops as ever.
+    #: What looks cost clients of other services is measured in one round only, but at 100 waits.
     brief: bool = False
 
     def say(self, text: str) -> None:
