@@ -11,13 +11,16 @@ from abc import ABC, abstractmethod
 
 from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
-from klingmotion.errors import APITimeoutError, KlingMotionError
+from klingmotion.errors import APITimeoutError, KlingMotionError, RateLimitError
 
 #: Waits from which a shared look is worth it.
 MANY = 5
 
 #: Listings in a row that may fail before every wait goes back to its own looks.
 _MOST_FAILURES = 2
+
+#: Times in a row that the list may be refused with 429 before it is asked no more: each of them holds every wait up.
+_MOST_REFUSALS = 2
 
 #: Seconds the list may take. While it is waited for, the tasks it has shown are not looked at.
 _LIST_LIMIT = 5.0
@@ -85,6 +88,7 @@ class Roster:
         self._ended: set[int] = set()
         self._trusted = True
         self._failures = 0
+        self._refusals = 0
         #: Listings in a row that showed none of the waits.
         self._in_vain = 0
         self._ticker: asyncio.Task[None] | None = None
@@ -114,7 +118,7 @@ class Roster:
         if loop is not self._loop:
             self._loop, self._ticker, self._wake = loop, None, None
             self._members, self._ended = set(), set()
-            self._failures = self._in_vain = 0
+            self._failures = self._refusals = self._in_vain = 0
 
     def leave(self, member: Member, *, final: bool) -> None:
         """Let a wait go; a final one that the list still shows later is old news."""
@@ -166,10 +170,13 @@ class Roster:
         except KlingMotionError as error:
             logger.info("a shared look failed: %s", error)
             self._failures += 1
+            self._refusals += isinstance(error, RateLimitError)
+            if self._refusals >= _MOST_REFUSALS:
+                self._trusted = False
             if self._failures >= _MOST_FAILURES or isinstance(error, APITimeoutError):
                 self._let_go()
             return
-        self._failures = 0
+        self._failures = self._refusals = 0
         ids = {task.id for task in running}
         if ended & ids:
             logger.warning(

@@ -94,10 +94,13 @@ class _Service:
         self.listed = listed or (lambda task_id, at: at < self.ends[task_id])
         self.list_fails = False
         self.list_breaks_at = math.inf
+        self.list_is_refused = False
 
     def __call__(self, request: Request) -> Answer:
         at = now()
         if request.path == "/scheduler":
+            if self.list_is_refused:
+                return 429, {"error": "too many", "retryAfter": "60"}
             if at >= self.list_breaks_at:
                 raise RuntimeError("a bug in the transport")
             if self.list_fails:
@@ -173,6 +176,17 @@ async def test_a_transport_that_breaks_on_the_list_leaves_every_wait_to_its_own_
     _, lags = await waited(service, together=True)
     assert sum(lags.values()) <= 1.2 * sum(alone_lags.values())
     assert "a bug in the transport" in caplog.text
+
+
+async def test_a_list_that_is_refused_again_is_asked_no_more() -> None:
+    """W10, W5: each 429 pauses every wait of the account, which a list that only saves looks is not worth."""
+    service = _Service(spread(50))
+    service.list_is_refused = True
+    transport = FakeTransport(service)
+    session = MotionSession(transport=transport)
+    await asyncio.gather(*(session.wait_for_task(task_id, timeout=400) for task_id in service.ends))
+    assert sum(request.path == "/scheduler" for _, request in transport.asked) == 2
+    await session.close()
 
 
 async def test_a_list_that_fails_leaves_every_wait_to_its_own_looks() -> None:
