@@ -29,7 +29,8 @@ class Lab:
     url: str
     rounds: int
     quick: bool
-    #: What looks cost clients of other services is measured in one round only, but at 100 waits.
+    #: What looks cost clients of other services is measured in one round only, but at 100 waits; none of them has to
+    #: sleep 10,000 times over.
     brief: bool = False
 
     def say(self, text: str) -> None:

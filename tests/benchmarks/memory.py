@@ -14,7 +14,7 @@ def measure(lab: Lab, clients: list[Client]) -> dict[str, Rows]:
     for waits in (1000,) if lab.quick else (1000, 10_000):
         lab.say(f"  memory per pending wait, {waits:,} waits")
         chosen = [*names(clients), OF_TASK] if OURS in names(clients) else names(clients)
-        if lab.quick:
+        if lab.quick or (lab.brief and waits > 1000):
             chosen = [name for name in chosen if name in (OURS, OF_TASK, TUNED, PLAIN)]
         if waits > 1000:
             chosen = [name for name in chosen if name != "requests, threads"]  # threads by the thousand are no figure
