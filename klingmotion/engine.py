@@ -25,7 +25,7 @@ from klingmotion.waiting import Wait
 TIMEOUT: Final = 1800.0
 
 #: Seconds above which a limit is none that was meant: 30 years.
-_LONGEST: Final = 1e9
+LONGEST: Final = 1e9
 
 #: What a task can be named by: itself, its reference, its id, or the id or reference as text.
 TaskLike = Task | TaskRef | int | str
@@ -58,7 +58,7 @@ class Engine:
         """
         if timeout is None:
             return None
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST:
             raise InvalidRequestError(
                 f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r:.80}"
             )

@@ -64,12 +64,13 @@ class History:
     async def _follow(self, edge: int | None, *, forward: bool) -> bool:
         """Add page after page until there is nothing new; whether that end was reached, and every entry has a name."""
         named, longest = True, 0
+        is_seen = _has(self._found.values(), edge)
         for _ in range(_MOST_PAGES):
-            bound = self._bound(edge, forward=forward)
+            bound = self._bound(edge, forward=forward) if is_seen else edge
             page = await self._page(bound, forward=forward)
             if page is None:
                 return False
-            if not self._leaves_out_its_bound and not _has(page.tasks, edge) and _has(self._found.values(), edge):
+            if is_seen and not self._leaves_out_its_bound and not _has(page.tasks, edge):
                 self._leaves_out_its_bound = True
                 continue
             longest = max(longest, len(page.tasks))
@@ -83,11 +84,12 @@ class History:
                 return named
             if edge is None:
                 return False  # entries without times cannot be followed
+            is_seen = True
         return False
 
     def _bound(self, edge: int | None, *, forward: bool) -> int | None:
         """What to ask from, to see the millisecond `edge` once more: others born in it may have found no place."""
-        if edge is None or not self._leaves_out_its_bound or not _has(self._found.values(), edge):
+        if edge is None or not self._leaves_out_its_bound:
             return edge
         return edge - 1 if forward else edge + 1
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from klingmotion.downloads import PARTS, Part
+from klingmotion.engine import LONGEST
 from klingmotion.errors import InvalidRequestError
 from klingmotion.refs import TaskRef
-
-#: Seconds above which no limit is meant: 30 years.
-LONGEST: Final = 1e9
 
 
 def _listed(values: list[str] | None) -> list[str] | None:
