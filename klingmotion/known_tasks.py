@@ -108,7 +108,7 @@ class KnownTasks:
 
     def past(self, ref: TaskRef) -> Past:
         """What earlier tasks of that kind have taught."""
-        return self._pasts[ref.image_url is not None]
+        return self._pasts[_asks_for_video(ref)]
 
     def strangers_to(self, ref: TaskRef, sent: float) -> frozenset[int]:
         """Ids that cannot be the task of a submit sent at `sent` under `ref`: met before, or another submit's."""
@@ -120,11 +120,11 @@ class KnownTasks:
 
     def is_listed(self, ref: TaskRef) -> bool:
         """Whether tasks of that kind are known to be listed."""
-        return (ref.image_url is not None) in self._listed
+        return _asks_for_video(ref) in self._listed
 
     def note_listed(self, ref: TaskRef) -> None:
         """Note that tasks of that kind are listed."""
-        self._listed.add(ref.image_url is not None)
+        self._listed.add(_asks_for_video(ref))
 
     def note_listing(self, tasks: tuple[Task, ...]) -> None:
         """Learn from a list which kinds it shows: those of which a task known to exist is there, and recognisable."""
@@ -135,3 +135,7 @@ class KnownTasks:
         if met is None or met.resource_url is None:
             return met is not None
         return any(same_url(url, met.resource_url) for url in input_urls(task.info))
+
+
+def _asks_for_video(ref: TaskRef) -> bool:
+    return ref.image_url is not None
