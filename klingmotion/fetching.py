@@ -26,6 +26,10 @@ OnDownload = Callable[[DownloadProgress], object]
 #: Bytes received before they are written. Measured: to hold more makes the system take memory back and give it anew.
 _WRITE_BEHIND = 1 << 19
 
+#: Seconds a write takes at most where the system just takes the bytes into its memory. Measured: the visit of a thread
+#: costs more than such a write, and half of a download was visits.
+_AT_ONCE = 0.005
+
 #: Statuses of a file's host that mean the link is dead.
 DEAD = (401, 403, 404, 410)
 
@@ -70,14 +74,23 @@ class Fetcher:
         try:
             async with self._calls.transfers:
                 with temporary(target) as file:
-                    transfer = _Transfer(self._calls, part, url, file, told, self._renewal)
-                    await self._calls.retried(transfer.go_on, again=_again)
+                    await self.transfer(part, url, file, told)
                     return await asyncio.to_thread(_finished, finish, file)
         except KlingMotionError:
             raise  # the line's: that it was silent for too long is an OSError too
         except OSError as error:
             text = f"{target} cannot be saved: {error.strerror or error}"
             raise DownloadError(text, url=url, status=DISK) from error
+
+    async def transfer(self, part: str, url: str, file: BinaryIO, told: Teller[DownloadProgress]) -> None:
+        """Fetch into an open file, in several attempts if need be.
+
+        Raises:
+            DownloadError: As `save`.
+            APIConnectionError: As `save`.
+        """
+        transfer = _Transfer(self._calls, part, url, file, told, self._renewal)
+        await self._calls.retried(transfer.go_on, again=_again)
 
 
 def _finished(finish: Callable[[BinaryIO], T], file: BinaryIO) -> T:
@@ -103,6 +116,8 @@ class _Transfer:
         self._received = 0
         self._waiting: list[bytes] = []
         self._held = 0
+        #: Whether the system takes what is written at once; `None` before the first write, which a thread does.
+        self._takes_at_once: bool | None = None
         self._total: int | None = None
         #: The host's mark of this very version of the file; without one a cut transfer starts again.
         self._validator: str | None = None
@@ -125,24 +140,33 @@ class _Transfer:
             raise DownloadError(f"{bare(self._url)} is empty", url=self._url)
 
     async def _receive(self, download: Download) -> None:
-        """Take in all pieces; the disk gets several at a time, for a visit of a thread costs as much as a piece."""
+        """Take in all pieces. Threads write several at a time."""
         async for piece in download.pieces:
             self._waiting.append(piece)
             self._held += len(piece)
             self._received += len(piece)
             self._tell()
-            if self._held >= _WRITE_BEHIND:
+            if self._takes_at_once or self._held >= _WRITE_BEHIND:
                 await self._write()
 
     async def _write(self) -> None:
+        """Write what has come: in a thread, unless all writes so far took no time. The first slow one ends that."""
         waiting, self._waiting, self._held = self._waiting, [], 0
-        if waiting:
-            await self._on_disk(partial(self._file.writelines, waiting))
+        if not waiting:
+            return
+        now = self._calls.transport.now
+        before = now()
+        await self._on_disk(partial(self._file.writelines, waiting), in_thread=not self._takes_at_once)
+        if self._takes_at_once is not False:
+            self._takes_at_once = now() - before < _AT_ONCE
 
-    async def _on_disk(self, work: Callable[[], object]) -> None:
+    async def _on_disk(self, work: Callable[[], object], *, in_thread: bool = True) -> None:
         """What the disk refuses is not the line's trouble: fetching again would not help."""
         try:
-            await asyncio.to_thread(work)
+            if in_thread:
+                await asyncio.to_thread(work)
+            else:
+                work()
         except OSError as error:
             text = f"{self._file.name} cannot be written: {error.strerror or error}"
             raise DownloadError(text, url=self._url, status=DISK) from error

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -33,9 +34,11 @@ from klingmotion import (
     Motion,
     MotionSession,
     PollPolicy,
+    RetryPolicy,
     UploadProgress,
 )
 from klingmotion.body import PIECE, Body
+from klingmotion.calls import Calls
 from klingmotion.emulator import (
     Corrupt,
     CutAt,
@@ -53,10 +56,13 @@ from klingmotion.emulator import (
 )
 from klingmotion.emulator.artefacts import cover_png
 from klingmotion.emulator.exchange import Exchange
+from klingmotion.fetching import Fetcher
 from klingmotion.media import Media
-from klingmotion.transport import BytesSource, FileSource
+from klingmotion.progress import Teller
+from klingmotion.transport import BytesSource, Download, FileSource
 from klingmotion.uploads import upload
 from tests.emulator.clips import mp4
+from tests.fake_transport import FakeTransport
 from tests.stage import CLIP, TOKEN, now, staged, submitted
 
 if TYPE_CHECKING:
@@ -688,6 +694,61 @@ async def test_a_download_ends_where_the_callers_own_http_session_is_closed_mean
         with pytest.raises(APIConnectionError, match="http= is closed"):
             await saving
         assert list(tmp_path.iterdir()) == []
+
+
+class _Disk(io.BytesIO):
+    """A file that notes the threads it is written in; each write takes as long as it is told."""
+
+    name = "video.mp4.part"
+
+    def __init__(self, *seconds: float) -> None:
+        super().__init__()
+        self.clock = 0.0
+        self.threads: list[int] = []
+        self._seconds = iter(seconds)
+
+    def writelines(self, pieces: Iterable[WriteableBuffer]) -> None:
+        self.threads.append(threading.get_ident())
+        self.clock += next(self._seconds)
+        super().writelines(pieces)
+
+
+class _Pieces(FakeTransport):
+    """A host that gives a file of six pieces; time passes only where the disk takes it."""
+
+    def __init__(self, disk: _Disk) -> None:
+        super().__init__(lambda _: (404, {}))
+        self._disk = disk
+
+    def now(self) -> float:
+        return self._disk.clock
+
+    @contextlib.asynccontextmanager
+    async def download(self, url: str, *, offset: int = 0, validator: str | None = None) -> AsyncIterator[Download]:
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            assert (url, offset, validator) == ("https://x.test/video.mp4", 0, None)
+            for number in range(6):
+                yield bytes([number]) * 600_000
+
+        yield Download(status=200, headers={}, pieces=pieces())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "on_the_loop"),
+    [
+        ((0.0, 0.0, 0.0, 0.0, 0.0, 0.0), [False, True, True, True, True, True]),
+        ((0.0, 0.0, 0.2, 0.0, 0.0, 0.0), [False, True, True, False, False, False]),
+        ((0.2, 0.0, 0.0, 0.0, 0.0, 0.0), [False, False, False, False, False, False]),
+    ],
+    ids=["at once", "slow once", "slow at first"],
+)
+def test_a_slow_disk_holds_the_event_loop_up_once_at_most(seconds: tuple[float, ...], on_the_loop: list[bool]) -> None:
+    """R4: what the system takes into its memory at once needs no thread; all else is written in one."""
+    disk = _Disk(*seconds)
+    fetcher = Fetcher(Calls(_Pieces(disk), RetryPolicy()), renewal="list again")
+    asyncio.run(fetcher.transfer("video", "https://x.test/video.mp4", disk, Teller(None)))
+    assert disk.getvalue() == b"".join(bytes([number]) * 600_000 for number in range(6))
+    assert [thread == threading.get_ident() for thread in disk.threads] == on_the_loop
 
 
 class _Held:
