@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -85,9 +85,9 @@ class AiohttpTransport:
         finally:
             timer.cancel()
 
-    async def send(self, request: Request, *, timeout: float | None = None) -> Response:
+    def send(self, request: Request, *, timeout: float | None = None) -> Coroutine[None, None, Response]:
         """Send once. A GET follows redirects within the API's own origin, nothing else follows any."""
-        return await self._exchange(request, timeout)
+        return self._exchange(request, timeout)
 
     async def upload(
         self,

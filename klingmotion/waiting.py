@@ -189,12 +189,14 @@ class Wait(Schedule):
             return None
         finally:
             now = self._looked_at = calls.transport.now()
-        if seen is not None and seen.is_final:
+        final = seen is not None and seen.is_final
+        if final:
             self._note_end(before)
         self._failures = 0
-        self._note_estimate(left, now)
-        self._due = now + self.interval(now)
-        self.looked(in_vain=seen is None or not seen.is_final)
+        if not final:
+            self._note_estimate(left, now)
+            self._due = now + self.interval(now)
+        self.looked(in_vain=not final)
         return None if seen is None else self._noted(seen)
 
     def _read(self, response: Response) -> tuple[Task | None, float | None]:
