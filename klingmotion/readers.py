@@ -2,10 +2,14 @@
 
 They exist for speed alone, and `tests/benchmarks` measures them. A reader knows good answers only: where it is not sure
 it raises one of `DOUBTS`, and the careful way of `converter` decides, and says what is wrong and where.
+
+Each reads objects that hold one set of names, those of the object that it was made for. What else comes is left to the
+next one, and in the end to one that takes any names.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -21,6 +25,9 @@ Read = Callable[..., Any]
 Names = tuple[str, ...]
 
 DOUBTS = (TypeError, OverflowError)
+
+#: Sets of names that have a reader each, in one place; and names in one of them that no class knows, at most.
+_SETS, _MOST_UNKNOWN = 4, 30
 
 _ARRAY = "if type(x) is list: x = %s\nelif x is None: x = ()\nelse: raise Doubt"
 
@@ -93,10 +100,7 @@ def _one_level(cls: type) -> tuple[Level]:
 
 
 class Reader:
-    """Reads objects as values of a class. `read` raises one of `DOUBTS` where it is not sure.
-
-    It is made when it is first called, for objects that hold the same names as the first.
-    """
+    """Reads objects as values of a class. `read` raises one of `DOUBTS` where it is not sure."""
 
     __slots__ = ("read",)
 
@@ -104,23 +108,36 @@ class Reader:
         self.read: Read = _later(cls, find_levels or partial(_one_level, cls), partial(setattr, self, "read"))
 
 
-def _later(cls: type, find_levels: Callable[[], tuple[Level, ...]], put: Callable[[Read], None]) -> Read:
+def _later(
+    cls: type, find_levels: Callable[[], tuple[Level, ...]], put: Callable[[Read], None], spare: int = _SETS
+) -> Read:
     """A reader that makes the real one after what it is called with first, and puts it in its own place."""
 
     def read(*values: Any) -> Any:
         levels = find_levels()
         if {type(value) for value in values} != {dict}:
             raise WrongTypeError
-        usual = tuple(
-            tuple(name for name in level.known() if name in value) for level, value in zip(levels, values, strict=True)
-        )
-        if not all(usual):
+        usual = _usual(levels, values)
+        if [len(wires) for wires in usual] != [len(value) for value in values]:
             return _other(cls, levels)(*values)
-        made = _made(cls, levels, usual)
+        made = _made(cls, levels, usual, spare - 1)
         put(made)
         return made(*values)
 
     return read
+
+
+def _usual(levels: tuple[Level, ...], values: tuple[dict[str, Any], ...]) -> tuple[Names, ...]:
+    """The names that the objects hold, as far as there is a place for them: nothing knows them, or their own level."""
+    known = {EXTRA}.union(*(level.known() for level in levels))
+    held = Counter(name for value in values for name in value)
+    unknown = {name for name in held if name not in known and held[name] == 1}
+    if len(unknown) > _MOST_UNKNOWN:
+        unknown = set()
+    return tuple(
+        (*(name for name in level.known() if name in value), *(name for name in value if name in unknown))
+        for level, value in zip(levels, values, strict=True)
+    )
 
 
 @cache
@@ -139,7 +156,7 @@ def _other(cls: type, levels: tuple[Level, ...]) -> Read:
                     raise WrongTypeError
                 extra = {name: found.pop(name) for name in value.keys() - null.keys()}
         if made is None:
-            made = _made(cls, levels, tuple(level.known() for level in levels))
+            made = _made(cls, levels, tuple(level.known() for level in levels), 0)
         filled = made(*whole)
         if extra:
             object.__setattr__(filled, "extra", extra)
@@ -149,12 +166,23 @@ def _other(cls: type, levels: tuple[Level, ...]) -> Read:
 
 
 @cache
-def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...]) -> Read:
-    """A reader of objects that hold the usual names; it leaves all others to `_other`."""
+def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...], spare: int) -> Read:
+    """A reader of objects that hold the usual names; it leaves all others to the next one, if one can be spared."""
     values = ", ".join(level.name for level in levels)
-    names = {**_GLOBALS, "cls": cls, "make": blank(cls), "other": _other(cls, levels)}
+    names = {**_GLOBALS, "cls": cls, "make": blank(cls)}
+    names["other"] = (
+        _later(cls, lambda: levels, partial(names.__setitem__, "other"), spare) if spare else _other(cls, levels)
+    )
+    unknown = [
+        (level.name, wire)
+        for level, wires in zip(levels, usual, strict=True)
+        for wire in wires
+        if wire not in level.known()
+    ]
+    names |= {f"unknown_{place}": wire for place, (_, wire) in enumerate(unknown)}  # no word of a server is in source
+    kept = [f"unknown_{place}: {level}[unknown_{place}]" for place, (level, _) in enumerate(unknown)]
     sizes = " or ".join(f"len({level.name}) != {len(wires)}" for level, wires in zip(levels, usual, strict=True))
-    lines = ["made = make()", "made.extra = {}"]
+    lines = ["made = make()", f"made.extra = {{{', '.join(kept)}}}"]
     for level, wires in zip(levels, usual, strict=True):
         lines += level.lines(wires)
         for field in level.fields:
