@@ -42,8 +42,8 @@ _HARDLY_ANY = 0.03
 class Past:
     """What the ends of tasks of one kind have taught a session."""
 
-    #: The age at which hardly any has ended yet; 0 until enough are known.
-    quiet: float = 0.0
+    #: The age at which hardly any has ended yet; `None` until enough are known.
+    quiet: float | None = None
     #: The unit, in seconds, in which the server's estimates were believed to the end of the last one, if they were.
     eta_unit: float | None = None
     _unfinished: deque[float] = field(factory=lambda: deque(maxlen=_ENDS), init=False)

@@ -95,12 +95,13 @@ class PollPolicy:
     """How often a task is looked at. All times in seconds, `ratio` and `jitter` as shares.
 
     After a submit the first look comes after `first`, each next one after `ratio` times the task's age, at least
-    `floor`, at most `ceiling`. So what a result waits to be noticed stays a fixed share of what the task took. Once a
-    session has seen 20 tasks end, it waits 2.5 times as long at ages at which hardly any of them had. An estimate of
-    the server's own is used only between the same limits.
+    `floor`, at most `ceiling`. So what a result waits to be noticed stays a fixed share of what the task took. At ages
+    at which hardly any task ends, waits are 2.5 times as long: up to 22 s (4.4 times `first` if that is less) until a
+    session has seen 20 of its tasks end, then up to what these have shown. An estimate of the server's own is used only
+    between the same limits.
 
-    Up to `jitter` is taken off at random before the second look and after failures, so that many waits do not look
-    together. The rest is exact: as shares of the age, looks keep the distance.
+    Up to `jitter` is taken off at random while hardly any task ends, before the second look and after failures, so that
+    many waits do not look together. The rest is exact: as shares of the age, looks keep the distance.
     """
 
     first: float = field(default=5.0, validator=_seconds)
@@ -130,7 +131,7 @@ class PollPolicy:
         if left is not None:
             early = min(_EARLY, _EARLY_FIRSTS * self.first)
             wait = min(max(_AIM * left, _SOONEST * wait), max(_FAR * age, early - age, wait))
-        elif age < quiet and (thin := min(_THINNED * wait, quiet * sooner - age)) > wait:
+        elif age < quiet and (thin := min(_THINNED * wait * sooner, quiet * sooner - age)) > wait:
             wait, sooner = thin, 1.0
         return min(max(wait, self.floor), self.ceiling) * sooner
 

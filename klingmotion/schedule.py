@@ -14,6 +14,10 @@ from klingmotion.roster import Member
 #: A task that the list of running tasks shows is looked at singly when its age has doubled, within these seconds.
 _RARELY, _AT_LEAST = 15.0, 120.0
 
+#: How long a task is taken to last at least, until a session knows better: so many times `PollPolicy.first`, at most so
+#: many seconds. (Tasks take 20 s and more, as far as is known.)
+_SHORTEST_FIRSTS, _SHORTEST = 4.0, 20.0
+
 
 class Schedule(Member):
     """The looks at one task: how many there were, how they went, when the next is due."""
@@ -63,11 +67,20 @@ class Schedule(Member):
 
     def interval(self, now: float) -> float:
         """How long to sleep from `now` on, by the policy."""
-        age, quiet = now - self._born, self._past.quiet if self._ours else 0.0
+        age, quiet = now - self._born, self._quiet()
         if self._failures:
             return self.policy.interval_after_failures(age, self._failures, self._calls.transport.random())
         chance = self._calls.transport.random() if self.looks <= 1 or self.shown or age < quiet else 0.0
         return self.policy.interval(age, chance, None if self._eta is None else self._eta.left(now), quiet)
+
+    def _quiet(self) -> float:
+        """The age before which hardly any task ends: as this session has seen, else a guess; 0 if no age is known."""
+        if not self._ours:
+            return 0.0
+        if self._past.quiet is not None:
+            return self._past.quiet
+        shortest = min(_SHORTEST, _SHORTEST_FIRSTS * self.policy.first)
+        return shortest * (1 + self.policy.ratio)  # where one that ends at once then would be looked at anyway
 
     def _next_due(self, now: float) -> float:
         """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""

@@ -15,7 +15,10 @@ from tests.stage import now
 STEADY = PollPolicy(jitter=0)
 
 #: The documented ages of the looks at a task of a minute.
-DOCUMENTED = [5, 6, 7, 8, 9, 10, *(10 * 1.1**number for number in range(1, 20))]
+DOCUMENTED = [*(5 * 1.25**number for number in range(7)), *(22 * 1.1**number for number in range(12))]
+
+#: The same where tasks are known to end at any age.
+CLOSELY = [5, 6, 7, 8, 9, 10, *(10 * 1.1**number for number in range(1, 20))]
 
 
 @define
@@ -77,9 +80,18 @@ async def test_twenty_tasks_are_waited_for_as_documented_and_later_ones_with_few
         assert await stage.run() == pytest.approx(DOCUMENTED)
     ages = await stage.run()
     assert ages[0] == 5
-    assert len(ages) < 0.6 * len(DOCUMENTED)
+    assert len(ages) < 0.7 * len(DOCUMENTED)
     for before, after in pairwise(ages):
         assert after <= before * (1.25 if after < 60 else 1.1) + 1e-6
+
+
+async def test_a_policy_for_short_tasks_is_not_taken_for_one_of_long_ones() -> None:
+    """Who looks early for the first time expects an early end."""
+    stage = Stage(PollPolicy(first=1, floor=0.1, jitter=0))
+    stage.server.duration = 10.0
+    ages = await stage.run()
+    for before, after in pairwise(ages):
+        assert after <= before * (1.25 if after < 4.4 else 1.1) + 1e-6
 
 
 async def test_a_task_that_ends_early_after_all_is_noticed_within_a_quarter() -> None:
@@ -99,14 +111,14 @@ async def test_failures_are_ends_too() -> None:
     await stage.run()
     stage.server.duration, stage.server.status_name = 60.0, "succeed"
     await stage.run(9)
-    assert await stage.run() == pytest.approx(DOCUMENTED)
+    assert await stage.run() == pytest.approx(CLOSELY)
 
 
 async def test_ends_that_nobody_saw_coming_count_as_early() -> None:
     """A wait that begins long after the submit cannot tell when the task ended."""
     stage = Stage()
     await stage.run(20, late=90.0)
-    assert await stage.run() == pytest.approx(DOCUMENTED)
+    assert await stage.run() == pytest.approx(CLOSELY)
 
 
 async def test_an_end_behind_failed_looks_teaches_nothing() -> None:
@@ -144,12 +156,12 @@ async def test_estimates_that_held_to_the_end_are_trusted_from_the_first_look_of
     """Until a task's did not."""
     stage = Stage()
     stage.server.eta = 1.0
-    assert (await stage.run())[:3] == pytest.approx([5, 6, 25])
+    assert (await stage.run())[:3] == pytest.approx([5, 6.25, 25])
     assert (await stage.run())[:2] == pytest.approx([5, 25])
     stage.server.eta = 0.0
     assert await stage.run() == pytest.approx(DOCUMENTED)
     stage.server.eta = 1.0
-    assert (await stage.run())[:3] == pytest.approx([5, 6, 25])
+    assert (await stage.run())[:3] == pytest.approx([5, 6.25, 25])
 
 
 async def test_estimates_in_milliseconds_are_trusted_as_well() -> None:
@@ -161,14 +173,16 @@ async def test_estimates_in_milliseconds_are_trusted_as_well() -> None:
 
 
 async def test_chance_puts_many_waits_apart_where_they_begin() -> None:
-    """W2: off the second look's wait up to a tenth is taken, the others are exact and keep the distance."""
+    """W2: up to a tenth is taken off the first intervals; later ones are exact and keep the distance."""
     stage = Stage(PollPolicy())
     seconds = set()
     for _ in range(10):
         ages = await stage.run()
         seconds.add(ages[1])
         assert ages[0] == 5
-        assert 5.9 - 1e-6 <= ages[1] <= 6
-        for before, after in pairwise(ages[1:]):
-            assert after - before == pytest.approx(max(1, 0.1 * before))
+        for before, after in pairwise(ages):
+            if after < 0.9 * 22:
+                assert 0.9 * 0.25 * before - 1e-6 <= after - before <= 0.25 * before + 1e-6
+            elif before >= 22:
+                assert after - before == pytest.approx(0.1 * before)
     assert len(seconds) == 10

@@ -167,15 +167,19 @@ def looks_at(
     told: Callable[[float], dict[str, float]] | None = None,
     policy: PollPolicy = PollPolicy(),  # noqa: B008  # frozen
     known_unit: float | None = None,
+    quiet: float = 0.0,
 ) -> list[float]:
-    """The ages at which a task of the given duration is looked at; `told` is what the server estimates at an age."""
+    """The ages at which a task of the given duration is looked at; `told` is what the server estimates at an age.
+
+    As for a wait, chance plays a part at first only, while hardly any task ends.
+    """
     eta, age = Eta(), policy.first
     ages = [age]
     while age < duration:
         if told is not None:
             left = left_of(Task(id=17, **told(age)))  # type: ignore[arg-type]  # ETA fields by name
             eta.note(left, age, known_unit)
-        age += policy.interval(age, chance(), eta.left(age))
+        age += policy.interval(age, chance() if len(ages) == 1 or age < quiet else 0.0, eta.left(age), quiet)
         ages.append(age)
     return ages
 
@@ -186,22 +190,23 @@ def durations(count: int, chance: random.Random) -> list[float]:
 
 
 def test_the_default_schedule_notices_results_early() -> None:
-    """Tasks of 20 to 180 s: at most 5 % of the duration late on average, never more than 10 %."""
+    """W2: tasks of 20 to 180 s in 20 looks, at most 5 % of the duration late on average, never more than 10 %."""
     chance = random.Random(17)
-    tasks = [(duration, looks_at(duration, chance.random)) for duration in durations(4_000, chance)]
+    tasks = [(duration, looks_at(duration, chance.random, quiet=22)) for duration in durations(4_000, chance)]
     lags = [ages[-1] / duration - 1 for duration, ages in tasks]
     looks = sum(len(ages) for _, ages in tasks) / len(tasks)
     sys.stdout.write(f"{looks:.1f} looks, lag {sum(lags) / len(lags):.2%}, worst {max(lags):.2%}\n")  # pytest -s
+    assert looks <= 20
     assert sum(lags) / len(lags) <= 0.05
-    assert max(lags) <= 0.10
+    assert max(lags) <= 0.10 + 1e-9
     assert min(lags) >= 0
 
 
 def test_the_default_schedule_is_the_documented_one() -> None:
-    """Without chance: at 5 s, every second up to 10 s, then each a tenth later, at last every 30 s."""
-    ages = looks_at(1_000, lambda: 0.0)
-    assert ages[:7] == pytest.approx([5, 6, 7, 8, 9, 10, 11])
-    assert ages[7:10] == pytest.approx([12.1, 13.31, 14.641])
+    """Without chance: at 5 s, then each a quarter later up to 22 s, then a tenth, at last every 30 s."""
+    ages = looks_at(1_000, lambda: 0.0, quiet=22)
+    assert ages[:7] == pytest.approx([5, 6.25, 7.8125, 9.765625, 12.20703, 15.25879, 19.07349])
+    assert ages[7:11] == pytest.approx([22, 24.2, 26.62, 29.282])
     assert max(after - before for before, after in pairwise(ages)) == pytest.approx(30)
 
 
@@ -457,7 +462,7 @@ def past_of(*ends: float) -> Past:
 
 def test_twenty_ends_teach_at_which_age_hardly_any_task_ends() -> None:
     """Fewer teach nothing; then it is the shortest, and of a hundred all but the three shortest."""
-    assert past_of(*[60.0] * 19).quiet == 0
+    assert past_of(*[60.0] * 19).quiet is None
     assert past_of(*[60.0] * 19, 40.0).quiet == 40
     assert past_of(*range(100)).quiet == 3
     assert past_of(*[60.0] * 97, 1, 2, 3).quiet == 60

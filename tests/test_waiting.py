@@ -114,10 +114,11 @@ async def test_a_bare_id_is_looked_at_at_once() -> None:
 
 
 async def test_looks_after_a_submit_follow_the_documented_schedule() -> None:
-    """W2: after `first`, then a tenth of the age, at least `floor`, at most `ceiling`."""
+    """W2: after `first`, then a quarter of the age up to 22 s, then a tenth, at least `floor`, at most `ceiling`."""
     async with staged(Emulator(progress=ByLooks(5, 5)), poll=STEADY) as (emulator, session):
         await session.wait_for_task(await submitted(session))
-        assert look_times(emulator) == [5, 6, 7, 8, 9, 10, 11, 12.1, 13.31, 14.641, 16.1051]
+        early, later = [5 * 1.25**number for number in range(7)], [22, 24.2, 26.62, 29.282]
+        assert look_times(emulator) == pytest.approx([*early, *later])
 
 
 async def test_the_schedule_of_one_call_can_be_its_own() -> None:
@@ -134,7 +135,8 @@ async def test_jitter_is_bounded() -> None:
         emulator.next_tasks(Outcome(eta="absent"))
         await session.wait_for_task(await submitted(session))
         for before, after in pairwise(look_times(emulator)):
-            assert 0.9 * max(1, 0.1 * before) - 1e-5 <= after - before <= max(1, 0.1 * before) + 1e-5
+            most = 0.25 * before if after <= 22 else min(0.1 * before, 30)
+            assert 0.9 * min(0.1 * before, 30) - 1e-5 <= after - before <= max(1, most) + 1e-5
 
 
 async def test_a_task_that_is_final_already_is_not_looked_at_again() -> None:
