@@ -59,9 +59,9 @@ class Lab:
         answer: dict[str, Any] = json.loads(out)
         return answer
 
-    def run(self, client: str, work: str, *, patience: float = PATIENCE, **more: object) -> dict[str, Any] | None:
-        """What one worker answers within so many seconds."""
-        return self.end(self.begin(client, work, **more), patience)
+    def run(self, client: str, work: str, **more: object) -> dict[str, Any] | None:
+        """What one worker answers."""
+        return self.end(self.begin(client, work, **more))
 
     def interleaved(
         self,

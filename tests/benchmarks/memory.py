@@ -7,9 +7,6 @@ from typing import Any
 from tests.benchmarks.clients import OF_TASK, OURS, PLAIN, TUNED, Client
 from tests.benchmarks.lab import Lab, Rows, names
 
-#: Seconds that ten thousand waits may take to begin: with some clients they take minutes.
-_PATIENCE = 900.0
-
 
 def measure(lab: Lab, clients: list[Client]) -> dict[str, Rows]:
     """KiB for each wait, by the number of waits."""
@@ -23,7 +20,7 @@ def measure(lab: Lab, clients: list[Client]) -> dict[str, Rows]:
             chosen = [name for name in chosen if name != "requests, threads"]  # threads by the thousand are no figure
 
         def once(name: str, waits: int = waits) -> dict[str, Any] | None:
-            return lab.run(name, "memory", waits=waits, patience=_PATIENCE)
+            return lab.run(name, "memory", waits=waits)
 
         rounds = 1 if waits > 1000 else min(lab.rounds, 3)  # it repeats to a tenth of a KiB
         found[f"{waits:,} waits"] = lab.interleaved(chosen, once, of="kib", reference=PLAIN, rounds=rounds)
