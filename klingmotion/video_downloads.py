@@ -25,8 +25,8 @@ from klingmotion.retry import RetryPolicy, retry
 from klingmotion.transport import bare
 from klingmotion.videos import Video, VideoFile
 
-#: Right after a task is over its clean file may not be there yet: it is asked for four times more in about 20 s.
-_UNTIL_CLEAN: Final = RetryPolicy(attempts=5, initial=8.0, ceiling=10.0, patience=25.0)
+#: Right after a task is over its clean file may not be there yet: it is asked for again for 15 to 25 s.
+_UNTIL_CLEAN: Final = RetryPolicy(attempts=9, initial=8.0, ceiling=10.0, patience=25.0)
 
 #: Bytes that tell the type of a file.
 _HEAD = 64
