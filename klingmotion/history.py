@@ -61,6 +61,12 @@ class History:
         self._found |= {task.id: task for page in pages if page for task in page.tasks}
         return Listing(tuple(self._found.values()), complete=False)
 
+    async def around(self, instant: datetime) -> tuple[Task, ...] | None:
+        """What was born right around an instant, for in whichever order a page comes; `None` if it cannot be read."""
+        edge = _milliseconds(instant)
+        before, after = await self._page(edge + 1, forward=False), await self._page(edge - 1, forward=True)
+        return None if before is None or after is None else before.tasks + after.tasks
+
     async def _follow(self, edge: int | None, *, forward: bool) -> bool:
         """Add page after page until there is nothing new; whether that end was reached, and every entry has a name."""
         named, longest = True, 0

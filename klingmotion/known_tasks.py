@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from attrs import define, field, frozen
 
@@ -23,12 +24,20 @@ _CHECK_EVERY = 256
 
 @frozen
 class Acquaintance:
-    """When a task was first met, and the reply ref it was submitted with here, if it was."""
+    """When a task was first met, and what it was submitted with here, if it was."""
 
     since: float
-    reply_ref: str | None
-    #: The video it was made of, where that is known.
-    resource_url: str | None = None
+    ref: TaskRef | None = None
+
+    @property
+    def reply_ref(self) -> str | None:
+        """The mark of its submit."""
+        return None if self.ref is None else self.ref.reply_ref
+
+    @property
+    def resource_url(self) -> str | None:
+        """The video it was made of, where that is known."""
+        return None if self.ref is None else self.ref.resource_url
 
 
 #: How many ends are remembered, and from how many on they count.
@@ -76,7 +85,7 @@ class KnownTasks:
 
     def meet(self, task_id: int, now: float) -> None:
         """Note a task that was submitted elsewhere or earlier."""
-        self._met.setdefault(task_id, Acquaintance(now, None))
+        self._met.setdefault(task_id, Acquaintance(now))
         if len(self._met) % _CHECK_EVERY == 0:
             self._met = {key: met for key, met in self._met.items() if now - met.since < _MEMORY}
 
@@ -84,7 +93,7 @@ class KnownTasks:
         """Note a task that this session submitted `now`."""
         if ref.task_id is not None:
             self.meet(ref.task_id, now)
-            self._met[ref.task_id] = Acquaintance(now, ref.reply_ref, ref.resource_url)
+            self._met[ref.task_id] = Acquaintance(now, ref)
 
     @contextmanager
     def submitting(self, ref: TaskRef) -> Iterator[None]:
@@ -118,6 +127,15 @@ class KnownTasks:
             if (met.since < sent if met.reply_ref is None else met.reply_ref != ref.reply_ref)
         )
 
+    def submitted_before(self, ref: TaskRef, now: float, time: datetime) -> list[TaskRef]:
+        """Tasks of that kind that were submitted, and when: before an instant, or before a time of the local clock."""
+        return [
+            met.ref
+            for met in self._met.values()
+            if met.ref is not None and met.ref.sent_at is not None and _asks_for_video(met.ref) == _asks_for_video(ref)
+            if met.since <= now or met.ref.sent_at <= time
+        ]
+
     def is_listed(self, ref: TaskRef) -> bool:
         """Whether tasks of that kind are known to be listed."""
         return _asks_for_video(ref) in self._listed
@@ -129,6 +147,10 @@ class KnownTasks:
     def note_listing(self, tasks: tuple[Task, ...]) -> None:
         """Learn from a list which kinds it shows: those of which a task known to exist is there, and recognisable."""
         self._listed |= {makes_video(task) for task in tasks if self._recognises(task)}
+
+    def shows(self, tasks: tuple[Task, ...], ref: TaskRef) -> bool:
+        """Whether one of the tasks is of that kind and known to exist, and recognisable."""
+        return any(makes_video(task) == _asks_for_video(ref) and self._recognises(task) for task in tasks)
 
     def _recognises(self, task: Task) -> bool:
         met = self._met.get(task.id)

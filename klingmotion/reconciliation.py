@@ -17,6 +17,7 @@ from klingmotion.models import Json, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
+from klingmotion.witnesses import Witnesses
 
 T = TypeVar("T")
 
@@ -57,6 +58,8 @@ class Search:
         self._evidence = Evidence(ref)
         start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
         self._history = History(self._read, email=ref.email, start=start, end=end)
+        self._witnesses = Witnesses(calls, known, ref, settle=settle, read=self._read)
+        self._listed = False
         self._settle = settle
         self._settled = (sent if unclear is None else unclear) + settle
         self._insist = insist
@@ -88,6 +91,7 @@ class Search:
         verdict = self._evidence.add(
             running, listing, strangers=strangers, alone=self._known.is_alone(self._ref), settled=settled
         )
+        self._listed = self._evidence.absent and await self._witnesses.are_listed()
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
@@ -103,16 +107,19 @@ class Search:
         unconfirmed = len(self._evidence.candidates) == 1 and not self._evidence.is_confirmed
         if unconfirmed and self._rounds_after < _LAST_ROUNDS:
             return False  # it showed only just now and wants a second reading
-        if self._insist and not (self._evidence.absent and self._known.is_listed(self._ref)):
+        if self._insist and not self._is_absent:
             return self._rounds_after >= 2 and now >= self._patience_ends
         return self._readable_after >= 2 or (self._rounds_after >= 2 and now >= self._patience_ends)
 
+    @property
+    def _is_absent(self) -> bool:
+        return self._evidence.absent and self._listed
+
     def _last_word(self) -> Verdict:
-        absent = self._evidence.absent and self._known.is_listed(self._ref)
         certain = self._evidence.is_confirmed and self._known.is_alone(
             self._ref
         )  # the marks could not be read all the time
-        return Verdict(self._evidence.candidates, absent=absent, unconfirmed=not certain)
+        return Verdict(self._evidence.candidates, absent=self._is_absent, unconfirmed=not certain)
 
     def _interval(self) -> float:
         """Doubling from a sixtieth of the window to a sixth, with a reading right at its end."""
@@ -137,8 +144,11 @@ class Search:
     async def _listing(self, *, settled: bool) -> Listing | None:
         """Whole at first and after the settle window, short in between."""
         listing = await (self._history.whole() if settled or self._rounds == 0 else self._history.short())
-        if listing is not None:
-            self._known.note_listing(listing.tasks)
+        if listing is None:
+            return None
+        self._known.note_listing(listing.tasks)
+        if settled and listing.complete and not await self._witnesses.bear_out(listing):
+            return attrs.evolve(listing, complete=False)
         return listing
 
     # --- the end ----------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ async def uploaded(session: MotionSession, **options: Any) -> Asset:
 
 async def submitted(session: MotionSession, **options: Any) -> Any:
     """The task of the sample clip, uploaded and submitted."""
-    asset = await uploaded(session)
+    asset = await uploaded(session, email=options.get("email"))
     assert asset.resource_url is not None
     assert asset.cover_url is not None
     return await session.submit_motion(asset.resource_url, asset.cover_url, **options)

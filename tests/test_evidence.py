@@ -425,6 +425,22 @@ def test_a_list_that_shows_other_urls_than_were_sent_proves_nothing() -> None:
     assert known.is_listed(REF)
 
 
+def sent(task_id: int, minutes: float, **more: Any) -> TaskRef:
+    """A submit so many minutes after `SENT`."""
+    return TaskRef(task_id=task_id, reply_ref=f"job-{task_id}", sent_at=SENT + timedelta(minutes=minutes), **more)
+
+
+def test_a_list_has_to_show_what_was_submitted_long_enough_ago() -> None:
+    """By either clock: one may have been set, the other may have begun with this process."""
+    known = KnownTasks.none()
+    for number, (instant, minutes) in enumerate([(100.0, 3), (300.0, -3), (300.0, 3), (100.0, -3)]):
+        known.submitted(sent(number, minutes), instant)
+    known.submitted(sent(4, -3, image_url=VIDEO), 100.0)
+    known.meet(5, 100.0)
+    known.submitted(TaskRef(task_id=6, reply_ref="job-6"), 100.0)
+    assert [ref.task_id for ref in known.submitted_before(REF, 200.0, SENT)] == [0, 1, 3]
+
+
 def later(known: KnownTasks, now: float) -> KnownTasks:
     """The memory after a busy moment in which old tasks are forgotten."""
     for task_id in range(1_000, 2_000):

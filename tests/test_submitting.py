@@ -302,6 +302,44 @@ async def test_everything_points_to_absence_only_once_the_list_has_shown_a_known
         assert len(emulator.books.tasks) == 1
 
 
+async def test_a_list_that_lacks_a_task_known_to_exist_leaves_it_open() -> None:
+    """S3: it has shown that very task before, and is empty now."""
+    async with staged() as (emulator, session):
+        await submitted(session)
+        emulator.fail("submit_motion", DropBefore(), DropBefore())
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session)
+        assert caught.value.absent
+        emulator.fail("list_tasks", Replace({"history": []}), times=None)
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session)
+        assert not caught.value.absent
+
+
+@pytest.mark.parametrize(
+    ("fault", "absent"),
+    [
+        (Pass(), True),
+        (Html(502), False),
+        (Status(404, {"error": "Task not found"}), False),
+        (Status(596, {"error": "Account broken"}), False),
+        (Replace({"status": 99, "status_final": True, "task": {"id": 1}}), False),
+    ],
+    ids=repr,
+)
+async def test_a_task_of_another_account_may_show_what_the_list_is_worth(fault: Fault, absent: bool) -> None:
+    """S3: only one that is really there can; here the account's own list has never shown anything."""
+    accounts = [Account("ann@example.com", 3), Account("ben@example.com", 3)]
+    async with staged(Emulator(accounts=accounts)) as (emulator, session):
+        await submitted(session, email="ann@example.com")
+        await asyncio.sleep(100)
+        emulator.fail("submit_motion", DropBefore())
+        emulator.fail("get_task", fault, times=None)
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session, email="ben@example.com")
+        assert caught.value.absent is absent
+
+
 async def test_one_failure_of_each_list_does_not_end_the_search() -> None:
     """S2: the list calls may themselves fail."""
     async with staged() as (emulator, session):

@@ -226,6 +226,9 @@ class Journal(Protocol):
     async def owners(self, account: str, since: datetime, until: datetime) -> list[Row]:
         """Rows of an account whose last submit was announced between two times and that have a task."""
 
+    async def witness(self, account: str, until: datetime) -> Row | None:
+        """The latest row submitted up to a time whose task did not fail, the account's if it has one."""
+
     async def uploaded(self, account: str, content_hash: str) -> Row | None:
         """The latest row of an account for which these very bytes were uploaded."""
 

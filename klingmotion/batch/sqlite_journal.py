@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +187,19 @@ class SqliteJournal:
         where = "account = ? AND submit_at BETWEEN ? AND ? AND task_id IS NOT NULL"
         bounds = (account, records.epoch(since), records.epoch(until))
         return await self._read(lambda connection: list(records.select(connection, where, bounds)))
+
+    async def witness(self, account: str, until: datetime) -> Row | None:
+        """The latest row submitted up to a time whose task did not fail."""
+        done = "submit_at <= ? AND task_id IS NOT NULL AND state IN ('submitted', 'ready', 'done')"
+        latest = "ORDER BY submit_at DESC LIMIT 1"
+        bounds = (account, records.epoch(until))
+
+        def look(connection: sqlite3.Connection) -> Row | None:
+            own = records.select(connection, f"account = ? AND {done} {latest}", bounds)
+            others = records.select(connection, f"account <> ? AND {done} {latest}", bounds)
+            return next(itertools.chain(own, others), None)
+
+        return await self._read(look)
 
     async def uploaded(self, account: str, content_hash: str) -> Row | None:
         """The latest row for which these bytes were uploaded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import attrs
 
@@ -143,12 +143,15 @@ class Submission(Position):
             await self._give_up(SubmitUncertainError(f"{error}; which is its own cannot be told", ref=self.row.ref))
 
     async def _meet_neighbours(self) -> None:
-        """Tell the search which tasks are other clips', and whether the list is known to show any."""
+        """Tell the search which tasks are other clips', and what is known of the list."""
         if await self._journal.recall(LISTED):
             self._engine.known.note_listed(self.row.ref)
-        when = self.row.submit_at or datetime.now(UTC)
-        around = CLOCK_SKEW + LATEST + timedelta(seconds=self._plan.settle)
-        for row in await self._journal.owners(self.row.account or "", when - around, when + around):
+        account, settle = self.row.account or "", timedelta(seconds=self._plan.settle)
+        when = self.row.submit_at or self._calls.transport.utcnow()
+        around = CLOCK_SKEW + LATEST + settle
+        rows = await self._journal.owners(account, when - around, when + around)
+        witness = await self._journal.witness(account, self._calls.transport.utcnow() - settle)
+        for row in rows if witness is None else [*rows, witness]:
             if row.key != self.row.key:
                 self._engine.known.submitted(row.ref, self._calls.transport.now())
         for task_id in self.row.extra_tasks:  # of earlier attempts that are over

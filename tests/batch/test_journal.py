@@ -402,6 +402,31 @@ async def test_owners_are_rows_with_a_task_announced_in_between() -> None:
         assert sorted(row.task_id or 0 for row in found) == [1, 6]
 
 
+async def test_a_witness_is_the_latest_task_that_did_not_fail() -> None:
+    """The account's own if it has one: a list that does not show it is not to be believed."""
+    minute = timedelta(minutes=1)
+    async with opened() as journal:
+        assert await journal.witness(ANN, NOW) is None
+        for number, (account, when, state) in enumerate([
+            (ANN, NOW - 9 * minute, State.READY),
+            (ANN, NOW - 8 * minute, State.SUBMITTED),
+            (ANN, NOW - 7 * minute, State.FAILED),
+            (ANN, NOW - 6 * minute, State.UNCERTAIN),
+            (BEN, NOW - 5 * minute, State.SUBMITTED),
+            (ANN, NOW + minute, State.SUBMITTED),
+        ]):  # fmt: skip
+            row = await uploaded(journal, number, account)
+            row = await moved(journal, row, State.SUBMITTING, submit_at=when)
+            if state is State.UNCERTAIN:
+                await moved(journal, row, state)
+                continue
+            row = await moved(journal, row, State.SUBMITTED, task_id=number)
+            if state is not State.SUBMITTED:
+                await moved(journal, row, state)
+        found = [await journal.witness(account, NOW) for account in (ANN, BEN, "cid@example.com")]
+        assert [row.task_id for row in found if row is not None] == [1, 4, 4]
+
+
 async def test_bytes_that_were_uploaded_are_found_for_the_account() -> None:
     """Of several uploads the latest; those of other accounts are of no use."""
     async with opened() as journal:
@@ -786,6 +811,7 @@ async def test_ten_thousand_rows_are_no_burden(tmp_path: Path) -> None:
         row = await moved(journal, row, State.READY)
         print(f"six changes in {1000 * (time.perf_counter() - began):.1f} ms")  # noqa: T201  # times are shown, not judged
         await journal.owners(ANN, NOW, NOW)
+        await journal.witness(BEN, NOW)
         await journal.uploaded(ANN, row.content_hash)
         await journal.known(row.source, row.params)
         await journal.sources(row.key)

@@ -119,8 +119,8 @@ def staged(directory: Path, *, clips: int = CLIPS, processing: float = 0.1, **op
 def finish(stage: Stage, *, runs: int = 1, **orders: Any) -> None:
     """Run it to its end, where chaos may leave a clip to the next run.
 
-    A submit that was killed on its way time after time, or on an account whose list has nothing else to show, stays
-    uncertain until the user has it sent again. Whether that pays twice, the books tell.
+    A submit that was killed on its way time after time stays uncertain until the user has it sent again, and one that
+    nothing proves absent until others were submitted long enough ago. Whether that pays twice, the books tell.
     """
     outcomes: list[dict[str, Any]] | None = None
     for _ in range(runs):

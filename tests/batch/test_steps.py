@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import attrs
 import pytest
+from aiohttp import web
+from attrs import frozen
 
 from klingmotion import (
     AccountError,
@@ -53,6 +56,7 @@ from klingmotion.emulator import (
     Task,
 )
 from klingmotion.emulator import Outcome as Fate
+from klingmotion.emulator.exchange import Exchange, Reply
 from klingmotion.wire import motion as motion_of
 from tests.batch.journals import ANN, BEN, SharedJournal, opened
 from tests.batch.runs import TASK, Bench, bench, statuses
@@ -766,6 +770,70 @@ async def test_a_submit_that_is_absent_time_after_time_is_given_up_as_uncertain(
         assert isinstance(doubt.error, SubmitUncertainError)
         assert doubt.error.absent
         assert statuses(await at.run(settle=30.0, resubmit_uncertain=True))["done"] >= 1
+
+
+@pytest.mark.parametrize("account", [ANN, BEN])
+async def test_a_task_of_long_ago_or_of_another_account_proves_what_the_list_shows(
+    tmp_path: Path, account: str
+) -> None:
+    """B1: a submit that never arrived is sent again, though nothing else was submitted anywhere near."""
+    async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)]) as at:
+        first, second = at.clips(2)
+        assert statuses(await at.run([first], accounts=[ANN])) == {"done": 1}
+        await asyncio.sleep(100_000)
+        at.emulator.fail("submit_motion", DropBefore())
+        assert statuses(await at.run([second], accounts=[account], settle=30.0)) == {"done": 1}
+        at.assert_once_each(2)
+
+
+@frozen
+class Frozen:
+    """A list that shows no task but some, whatever has come since."""
+
+    shown: frozenset[int]
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.work()
+        document = json.loads(reply.whole())
+        document["history"] = [entry for entry in document["history"] if entry["task"]["id"] in self.shown]
+        return await exchange.send(Reply.json(document))
+
+
+@pytest.mark.parametrize("shown", [0, 2])
+async def test_a_list_that_lacks_a_task_known_to_exist_proves_nothing(tmp_path: Path, shown: int) -> None:
+    """B2: it has shown every task so far, and lags behind, longer than the settle window, when it is needed."""
+    async with bench(tmp_path, limit=1, scheduler_delay="never") as at:
+        *before, last, after = at.clips(5)
+        at.emulator.fail("submit_motion", Pass(), DropBefore())
+        assert statuses(await at.run(before, settle=30.0)) == {"done": 3}
+        at.emulator.fail("submit_motion", DropAfter())
+        ids = [task.task_id for task in at.emulator.books.tasks]
+        at.emulator.fail("list_tasks", Frozen(frozenset(ids[:shown])), times=None)
+        assert statuses(await at.run([last, after], settle=30.0)) == {"done": 1, "uncertain": 1}
+        at.assert_once_each(5)
+        at.emulator.heal("list_tasks")
+        assert statuses(await at.run(settle=30.0)) == {"done": 1}
+        at.assert_once_each(5)
+
+
+@pytest.mark.parametrize("gone", ["deleted", "failed"])
+async def test_a_list_need_not_show_what_is_gone(tmp_path: Path, gone: str) -> None:
+    """B1: whoever deletes what is done, or has clips that fail, is not left with uncertain ones for that."""
+    async with bench(tmp_path, limit=1) as at:
+        first, second, third, fourth = at.clips(4)
+        if gone == "failed":
+            at.emulator.next_tasks(Fate(), Fate(end="failed"))
+        at.emulator.fail("submit_motion", Pass(), Pass(), DropBefore())
+        await at.run([first, second, third], settle=30.0)
+        tasks = {task.task_id for task in at.emulator.books.tasks}
+        if gone == "failed":
+            failed = {row.task_id for row in await at.rows() if row.state is State.FAILED}
+            at.emulator.fail("list_tasks", Frozen(frozenset(tasks - failed)), times=None)
+        else:
+            for task_id in tasks:
+                await at.session.delete_task(task_id)
+        at.emulator.fail("submit_motion", DropBefore())
+        assert statuses(await at.run([fourth], settle=30.0)) == {"done": 1}
 
 
 async def test_the_age_of_a_submit_is_not_believed_of_a_clock_that_was_set_forward(tmp_path: Path) -> None:
