@@ -24,12 +24,15 @@ UNTOLD_PAUSE = 10.0
 #: The part of the time left by a believed estimate after which to look: too early costs a look, too late is late.
 _AIM = 0.85
 
+#: The last look is for the end itself: where less is left than this share of the age, it comes this share of it later.
+_NEAR, _AFTER = 0.15, 0.003
+
 #: The share of the wait without an estimate that one with an estimate is at least.
 _SOONEST = 0.25
 
 #: How far a believed estimate is followed, for it may lie: for this share of the age, or to the age that is so many
 #: times `PollPolicy.first`, at most so many seconds. (Tasks take 20 s and more, as far as is known.)
-_FAR, _EARLY_FIRSTS, _EARLY = 0.25, 5.0, 25.0
+_FAR, _EARLY_FIRSTS, _EARLY = 0.28, 5.0, 25.0
 
 #: How much longer waits are while hardly any task ends.
 _THINNED = 2.5
@@ -123,14 +126,15 @@ class PollPolicy:
     def interval(self, age: float, chance: float, left: float | None = None, quiet: float = 0.0) -> float:
         """The wait before the next look at a task of the given age, for a random `chance` from 0 to 1.
 
-        A believed estimate of what is `left` brings the next look near the end, but never later than after a quarter of
-        the age or, early on, at the age of 25 s (five times `first` if that is less): an estimate that lies may not
-        cost more. Before the age `quiet` hardly any task ends; how much before, up to `jitter` of it, is chance.
+        A believed estimate of what is `left` brings the next look near the end, but never later than after 28 % of the
+        age or, early on, at the age of 25 s (five times `first` if that is less): an estimate that lies may not cost
+        more. Before the age `quiet` hardly any task ends; how much before, up to `jitter` of it, is chance.
         """
         wait, sooner = self.ratio * age, 1 - self.jitter * chance
         if left is not None:
             early = min(_EARLY, _EARLY_FIRSTS * self.first)
-            wait = min(max(_AIM * left, _SOONEST * wait), max(_FAR * age, early - age, wait))
+            aim = left + _AFTER * age if left <= _NEAR * age else _AIM * left
+            wait = min(max(aim, _SOONEST * wait), max(_FAR * age, early - age, wait))
         elif age < quiet and (thin := min(_THINNED * wait * sooner, quiet * sooner - age)) > wait:
             wait, sooner = thin, 1.0
         return min(max(wait, self.floor), self.ceiling) * sooner

@@ -79,6 +79,7 @@ TARGETS = [
     Target(f"looks with a credible estimate, mean, {LATER}", 8, _at("schedule", f"{_CREDIBLE}, {LATER}", "looks"),
            _COUNT),
     Target(f"as above, {FIRST}", 8, _at("schedule", f"{_CREDIBLE}, {FIRST}", "looks"), _COUNT),
+    Target(f"looks with an exact estimate, mean, {FIRST}", 8, _at("schedule", f"exact, {FIRST}", "looks"), _COUNT),
     Target("worst lag with an estimate that lies", 0.30, _worst_lie, _SHARE),
     Target("decode of a finished task, beside json.loads", 1.6, _at("decode", "finished", OURS, "ratio")),
     Target("reading an unfinished look, beside json.loads", 0.35, _at("decode", "unfinished", OURS, "ratio")),
