@@ -29,20 +29,20 @@ DOUBTS = (TypeError, OverflowError)
 #: Sets of names that have a reader each, in one place; and names in one of them that no class knows, at most.
 _SETS, _MOST_UNKNOWN = 4, 30
 
-_ARRAY = "if type(x) is list: x = %s\nelif x is None: x = ()\nelse: raise Doubt"
+_ARRAY = "if x.__class__ is list: x = %s\nelif x is None: x = ()\nelse: raise Doubt"
 
-#: What is asked of a value `x`, and what becomes of it.
+#: What is asked of a value `x`, and what becomes of it. (Its `__class__` is found quicker than `type(x)`.)
 _STEPS = {
     Kind.ANYTHING: "",
-    Kind.TEXT: "if type(x) is not str and x is not None: raise Doubt",
-    Kind.FLAG: "if type(x) is not bool:\n if x is None: x = {missing}\n else: raise Doubt",
-    Kind.WHOLE: "if type(x) is not int:\n if x is None: x = {missing}\n else: raise Doubt",
-    Kind.NUMBER: "if type(x) is not int and x is not None: number(x)",
-    Kind.ID: "if type(x) is not int and x is not None: x = identifier(x)",
+    Kind.TEXT: "if x.__class__ is not str and x is not None: raise Doubt",
+    Kind.FLAG: "if x.__class__ is not bool:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.WHOLE: "if x.__class__ is not int:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.NUMBER: "if x.__class__ is not int and x is not None: number(x)",
+    Kind.ID: "if x.__class__ is not int and x is not None: x = identifier(x)",
     # Up to the year 2109 a float of seconds is exact to the microsecond, and the faster way.
-    Kind.TIME: ("if type(x) is int and 0 <= x < 1 << 42: x = at(x / 1000, UTC)\nelif x is not None: x = moment(x)"),
-    Kind.DURATION: "if type(x) is int: x = x / 1000\nelif x is not None: x = seconds(x)",
-    Kind.MAPPING: "if type(x) is not dict:\n if x is None: x = {missing}\n else: raise Doubt",
+    Kind.TIME: ("if x.__class__ is int and 0 <= x < 1 << 42: x = at(x / 1000, UTC)\nelif x is not None: x = moment(x)"),
+    Kind.DURATION: "if x.__class__ is int: x = x / 1000\nelif x is not None: x = seconds(x)",
+    Kind.MAPPING: "if x.__class__ is not dict:\n if x is None: x = {missing}\n else: raise Doubt",
     Kind.VALUE: "if x is not None: x = {read}(x)",
     # One is what there mostly is, of inputs and of works, and a comprehension is a call in Python 3.11.
     Kind.VALUES: _ARRAY % "({read}(x[0]),) if len(x) == 1 else tuple([{read}(item) for item in x]) if x else ()",
