@@ -6,14 +6,14 @@ or type, video and time in the list of tasks (HTTP contract, section 5.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from attrs import define, field, frozen
 
-from klingmotion.links import same_file, same_url
+from klingmotion.links import same_path, same_url
 from klingmotion.models import EXTRACTION_TYPE, RunningTask, Task
 from klingmotion.refs import TaskRef
+from klingmotion.videos import task_type
 from klingmotion.wire import input_urls
 
 #: How far the server's clock may be off.
@@ -127,18 +127,39 @@ class Evidence:
         return tuple(sorted(fitting - self._others - strangers))
 
     def _may_hold_it(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
-        """Whether a task that is no candidate may be it all the same.
+        """Whether a task that is no candidate may be it all the same: too little to adopt it, too much to send again.
 
-        It may be too late only because our clock is far behind, and be of another file only because its URL was signed
-        anew: too little to take it for ours, and too much to send the submit again.
+        It may be too late only because our clock is far behind. Its URL may have been signed anew, or lead to another
+        of the service's hosts, or stand in another place or under another type than is documented. Or nothing is told
+        of what it was made of.
         """
-        return any(
-            task.id not in strangers and self._is_made_of_ours(task, same_file) and not self._is_too_early(task)
-            for task in tasks
+        others = strangers | self._others
+        return bool(self.untold(tasks, strangers)) or any(
+            self._may_be_made_of_ours(task) for task in tasks if task.id not in others and not self._is_too_early(task)
         )
 
+    def untold(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> list[Task]:
+        """Those that may be it, by kind and time, and of which a list does not say what they were made of."""
+        others = strangers | self._others
+        return [
+            task
+            for task in tasks
+            if not input_urls(task.info) and task.id not in others and self._is_of_our_time(task)
+            if task_type(task) is None or (task_type(task) == EXTRACTION_TYPE) == (self.ref.image_url is None)
+        ]
+
+    def _may_be_made_of_ours(self, task: Task) -> bool:
+        urls = input_urls(task.info)
+        ours = {self.ref.image_url, self.ref.resource_url} - {None}
+        found = bool(ours) and all(any(same_path(url, own) for url in urls) for own in ours)
+        is_ours_by_type = (task_type(task) in (None, EXTRACTION_TYPE)) == (self.ref.image_url is None)
+        return found and (is_ours_by_type or len(urls) == len(ours))  # others may make more of the same
+
     def _fits(self, task: Task) -> bool:
-        return self._is_made_of_ours(task, same_url) and not self._is_too_early(task) and not self._is_too_late(task)
+        return self._is_made_of_ours(task) and self._is_of_our_time(task)
+
+    def _is_of_our_time(self, task: Task) -> bool:
+        return not self._is_too_early(task) and not self._is_too_late(task)
 
     def _is_too_early(self, task: Task) -> bool:
         sent, created = self.ref.sent_at, task.created_at
@@ -148,14 +169,13 @@ class Evidence:
         sent, created = self.ref.sent_at, task.created_at
         return sent is not None and created is not None and created > until(sent)
 
-    def _is_made_of_ours(self, task: Task, same: Callable[[str | None, str | None], bool]) -> bool:
-        kind = task.type or (task.info.type if task.info else None)
-        urls = input_urls(task.info)
+    def _is_made_of_ours(self, task: Task) -> bool:
+        kind, urls = task_type(task), input_urls(task.info)
         if self.ref.image_url is None:
-            return kind in (None, EXTRACTION_TYPE) and any(same(url, self.ref.resource_url) for url in urls[:1])
+            return kind in (None, EXTRACTION_TYPE) and any(same_url(url, self.ref.resource_url) for url in urls[:1])
         # How the inputs of a video task are ordered is not documented, nor what its type is called.
         ours = {self.ref.image_url, self.ref.resource_url} - {None}
-        return kind != EXTRACTION_TYPE and all(any(same(url, own) for url in urls) for own in ours)
+        return kind != EXTRACTION_TYPE and all(any(same_url(url, own) for url in urls) for own in ours)
 
 
 def until(sent_at: datetime) -> datetime:

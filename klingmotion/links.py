@@ -19,6 +19,13 @@ def same_file(one: str | None, other: str | None) -> bool:
     return one == other or _place(one)[:2] == _place(other)[:2]
 
 
+def same_path(one: str | None, other: str | None) -> bool:
+    """Whether two URLs may lead to one file: on whatever host, and signed in whatever way."""
+    if one is None or other is None:
+        return False
+    return one == other or _place(one)[1] == _place(other)[1]
+
+
 def _place(url: str) -> tuple[str, str, str]:
     """Host, path and query."""
     try:

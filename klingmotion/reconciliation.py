@@ -17,9 +17,13 @@ from klingmotion.models import Json, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
+from klingmotion.wire import input_urls
 from klingmotion.witnesses import Witnesses
 
 T = TypeVar("T")
+
+#: Tasks that are looked at in one reading because the list does not say what they are made of.
+_MOST_UNTOLD = 20
 
 #: Readings after the settle window that a task which shows only then may still take to be confirmed.
 _LAST_ROUNDS = 4
@@ -64,6 +68,8 @@ class Search:
         self._settled = (sent if unclear is None else unclear) + settle
         self._insist = insist
         self._patience_ends = calls.transport.now() + patience
+        #: Tasks that were looked at because a list does not say what they are made of.
+        self._seen: dict[int, Task] = {}
         self._rounds = 0
         self._rounds_after = 0
         self._readable_after = 0
@@ -146,10 +152,23 @@ class Search:
         listing = await (self._history.whole() if settled or self._rounds == 0 else self._history.short())
         if listing is None:
             return None
+        listing = attrs.evolve(listing, tasks=await self._told(listing.tasks))
         self._known.note_listing(listing.tasks)
         if settled and listing.complete and not await self._witnesses.bear_out(listing):
             return attrs.evolve(listing, complete=False)
         return listing
+
+    async def _told(self, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        """The tasks of a list, with what they are made of where it does not say so and they may be ours."""
+        untold = self._evidence.untold(tasks, self._known.strangers_to(self._ref, self._sent))
+        for task in untold[:_MOST_UNTOLD]:
+            if task.id not in self._seen:
+                ref = TaskRef(task_id=task.id, email=self._ref.email)
+                seen = await self._read(requests.get_task(task.id, email=ref.email), replies.task(ref))
+                if seen is not None and input_urls(seen.info):
+                    self._seen[task.id] = attrs.evolve(seen, created_at=seen.created_at or task.created_at)
+        ids = {task.id for task in untold}
+        return tuple(self._seen.get(task.id, task) if task.id in ids else task for task in tasks)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

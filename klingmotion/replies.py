@@ -188,6 +188,10 @@ def clean_url(body: Json) -> str:
     return url
 
 
+#: What a work tells of its task.
+_OF_A_WORK = ("type", "taskInfo", "createTime")
+
+
 @frozen
 class HistoryPage:
     """A page of GET /tasks."""
@@ -213,16 +217,18 @@ def _named(item: Json, path: str) -> Task | None:
 
 
 def _history_task(entry: dict[str, Json], path: str) -> Task | None:
+    """The task of an entry. What the entry does not tell of it, its first work may."""
     works = _array(entry.get("works") or [], f"{path}.works")
     work = _mapping(works[0], f"{path}.works[0]") if works else {}
-    if entry.get("task") is None and entry.get("id") is None:
-        if work.get("taskId") is None:
-            return None  # an entry without works shows no id (section 2.5): there is nothing to recognise it by
-        known = {
-            name: work.get(name) for name in ("type", "taskInfo", "createTime", "status", "status_name", "status_final")
-        }
-        entry = {**entry, "task": {**known, "id": work["taskId"]}}
-    return wire.task(entry, TaskRef(), path)
+    task = _mapping(entry.get("task") or {}, f"{path}.task")
+    told = {**entry, **{name: value for name, value in task.items() if value is not None}}
+    task_id = told.get("id", work.get("taskId"))
+    if task_id is None:
+        return None  # an entry without works shows no id (section 2.5): there is nothing to recognise it by
+    if work.get("taskId") in (None, task_id):
+        names = _OF_A_WORK if told.get("id") is not None else (*_OF_A_WORK, "status", "status_name", "status_final")
+        task = {**task, **{name: work.get(name) for name in names if told.get(name) is None}}
+    return wire.task({**entry, "task": {**task, "id": task_id}}, TaskRef(), path)
 
 
 def _mapping(body: Json, path: str = "$") -> dict[str, Json]:

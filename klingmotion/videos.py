@@ -9,10 +9,14 @@ from attrs import frozen
 from klingmotion.models import EXTRACTION_TYPE, MediaFile, Task, Work
 
 
+def task_type(task: Task) -> str | None:
+    """What the server calls a task of its kind, wherever it says that."""
+    return task.type or (task.info.type if task.info is not None else None)
+
+
 def makes_video(task: Task) -> bool:
     """Whether a task makes a video of a motion, instead of a motion of a video."""
-    kind = task.type or (task.info.type if task.info is not None else None)
-    return task.ref.image_url is not None or kind not in (None, EXTRACTION_TYPE)
+    return task.ref.image_url is not None or task_type(task) not in (None, EXTRACTION_TYPE)
 
 
 @frozen(kw_only=True)

@@ -320,10 +320,41 @@ def test_the_two_readings_have_to_agree_in_a_row(between: Listing) -> None:
     assert evidence.absent
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"info": None}, id="nothing is told of it"),
+        pytest.param({"info": None, "type": None}, id="not even its type"),
+        pytest.param({"info": TaskInfo()}, id="no inputs"),
+        pytest.param({"url": None}, id="an input without a URL"),
+        pytest.param({"url": ""}, id="an empty URL"),
+        pytest.param({"type": "motion_control"}, id="our video under another type"),
+        pytest.param({"url": VIDEO.replace("cdn", "s21")}, id="our video on another host"),
+        pytest.param({"url": f"{VIDEO}?sign=xyz"}, id="our video signed anew"),
+        pytest.param(
+            {"info": TaskInfo(inputs=(TaskInput(url="https://cdn.example.test/in/walk.jpg"), TaskInput(url=VIDEO)))},
+            id="our video in another place",
+        ),
+    ],
+)
+def test_what_may_be_ours_is_neither_adopted_nor_a_miss(changes: dict[str, Any]) -> None:
+    """S3: to send the submit again, it has to be certain that no listed task is its."""
+    evidence = Evidence(REF)
+    assert readings(evidence, *[listing(listed(**changes))] * 3) == [None] * 3
+    assert evidence.candidates == ()
+    assert not evidence.absent
+
+
 def test_other_peoples_tasks_do_not_hide_absence() -> None:
     """A list full of others is as good as an empty one."""
     evidence = Evidence(REF)
-    others = listing(listed(18, url="https://cdn.example.test/in/run.mp4"), listed(19, type="m2v_img2video"))
+    made_of_two = TaskInfo(inputs=(TaskInput(url=VIDEO), TaskInput(url="https://cdn.example.test/in/me.png")))
+    others = listing(
+        listed(18, url="https://cdn.example.test/in/run.mp4"),
+        listed(19, type="m2v_img2video", info=made_of_two),
+        listed(20, type="m2v_img2video", info=None),
+        listed(21, info=None, created_at=SENT - timedelta(days=1)),
+    )
     readings(evidence, others, others)
     assert evidence.absent
 

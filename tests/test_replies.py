@@ -522,6 +522,15 @@ def test_a_history_entry_with_a_task_is_that_task() -> None:
     assert (found.id, found.type, found.status_name, found.works[0].work_id) == (17, "t", "processing", 302)
 
 
+@pytest.mark.parametrize("inner", [{}, {"id": None}, {"id": WORK["taskId"], "taskInfo": None}])
+def test_what_a_history_entry_lacks_its_first_work_tells(inner: dict[str, Json]) -> None:
+    """Its id, and what it was made of; a work of another task says nothing of it."""
+    (found,) = replies.history({"history": [{"task": inner, "works": [WORK]}]}).tasks
+    assert (found.id, found.ref.resource_url) == (WORK["taskId"], VIDEO)
+    (found,) = replies.history({"history": [{"task": {"id": 5}, "works": [WORK]}]}).tasks
+    assert (found.id, found.info) == (5, None)
+
+
 def test_a_history_entry_of_works_is_known_by_its_first_work() -> None:
     """The documented form (contract section 2.5): id, type, video, time and status come from the work."""
     (found,) = replies.history({"history": [{"works": [WORK]}]}).tasks

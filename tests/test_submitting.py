@@ -8,6 +8,8 @@ import json
 import pickle
 
 import pytest
+from aiohttp import web
+from attrs import frozen
 
 from klingmotion import (
     AccountError,
@@ -50,6 +52,7 @@ from klingmotion.emulator import (
     WrongType,
 )
 from klingmotion.emulator.artefacts import cover_png
+from klingmotion.emulator.exchange import Exchange, Reply
 from tests.stage import CLIP, now, staged, submitted, uploaded, virtual_session
 
 UNCLEAR = [
@@ -338,6 +341,36 @@ async def test_a_task_of_another_account_may_show_what_the_list_is_worth(fault: 
         with pytest.raises(SubmitUncertainError) as caught:
             await submitted(session, email="ben@example.com")
         assert caught.value.absent is absent
+
+
+@frozen
+class Untold:
+    """A list of tasks that does not say what they are made of."""
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        document = json.loads((await exchange.work()).whole())
+        for entry in document["history"]:
+            del entry["task"]["taskInfo"]
+            entry["works"] = []
+        return await exchange.send(Reply.json(document))
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_tasks_of_which_a_list_tells_nothing_are_looked_at(is_there: bool) -> None:
+    """S2: what they were made of tells ours from others; while none of it is known, nothing is absent."""
+    async with staged(Emulator(scheduler_delay="never")) as (emulator, session):
+        asset = await uploaded(session)
+        async with MotionSession("user:1-example", base_url=emulator.url) as other:
+            await submitted(other)
+        emulator.fail("list_tasks", Untold(), times=None)
+        emulator.fail("submit_motion", DropAfter() if is_there else DropBefore())
+        submit = session.submit_motion(asset.resource_url or "", asset.cover_url or "")
+        if is_there:
+            assert (await submit).id == emulator.books.tasks[-1].task_id
+            return
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submit
+        assert caught.value.candidates == ()
 
 
 async def test_one_failure_of_each_list_does_not_end_the_search() -> None:
