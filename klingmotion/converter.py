@@ -169,6 +169,25 @@ def structure(value: Json, cls: type[T], path: str = "$", *, converter: Converte
     raise APIResponseError(f"the answer is not what was promised: {where}: {what}", path=where)
 
 
+def structure_in_part(value: dict[str, Json], cls: type[T]) -> T:
+    """What can be read of an object: a value of a wrong type is taken for none.
+
+    Raises:
+        APIResponseError: A field that `cls` cannot do without is missing or of a wrong type.
+    """
+    needed = {field.wire for field in fields_of(cls) if field.required}  # type: ignore[arg-type]  # a type is hashable
+    sure = {name: part for name, part in value.items() if name in needed}
+
+    def is_readable(name: str, part: Json) -> bool:
+        try:
+            structure({**sure, name: part}, cls)
+        except APIResponseError:
+            return False
+        return True
+
+    return structure({**sure, **{name: part for name, part in value.items() if is_readable(name, part)}}, cls)
+
+
 def _first_trouble(error: BaseException, path: str) -> tuple[str, str]:
     while isinstance(error, ClassValidationError | IterableValidationError):
         owner = error.cl if isinstance(error, ClassValidationError) else None

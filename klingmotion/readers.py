@@ -181,7 +181,11 @@ def _made(cls: type, levels: tuple[Level, ...], usual: tuple[Names, ...], spare:
     ]
     names |= {f"unknown_{place}": wire for place, (_, wire) in enumerate(unknown)}  # no word of a server is in source
     kept = [f"unknown_{place}: {level}[unknown_{place}]" for place, (level, _) in enumerate(unknown)]
-    sizes = " or ".join(f"len({level.name}) != {len(wires)}" for level, wires in zip(levels, usual, strict=True))
+    # Where no name is asked for, nothing else tells an object from an array.
+    sizes = " or ".join(
+        f"len({level.name}) != {len(wires)}" if wires else f"{level.name} != {{}}"
+        for level, wires in zip(levels, usual, strict=True)
+    )
     lines = ["made = make()", f"made.extra = {{{', '.join(kept)}}}"]
     for level, wires in zip(levels, usual, strict=True):
         lines += level.lines(wires)

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from klingmotion import wire
 from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
-from klingmotion.converter import structure
+from klingmotion.converter import structure, structure_in_part
 from klingmotion.errors import BODY_LIMIT, APIResponseError
 from klingmotion.links import same_file
 from klingmotion.models import Asset, Capacity, Deletion, Json, Motion, RunningTask, Task
@@ -101,7 +101,13 @@ def submitted(ref: TaskRef) -> Callable[[Json], Task | NoTask]:
         if reply.get("id") is None and (inner is None or (isinstance(inner, dict) and inner.get("id") is None)):
             said = reply.get("error") or reply.get("message") or reply.get("status_name")
             return NoTask(str(said) if said else "nothing", json.dumps(reply)[:BODY_LIMIT])
-        return wire.task(reply, ref)
+        try:
+            return wire.task(reply, ref)
+        except APIResponseError:
+            found = wire.task_in_part(reply, ref)  # it is paid for: better known by its id than looked for
+            if found is None:
+                raise
+            return found
 
     return reader
 
@@ -134,11 +140,11 @@ def running(body: Json) -> tuple[RunningTask, ...]:
 
 
 def _running_task(item: Json) -> RunningTask:
-    """One entry; a malformed one is nobody's, and must not hide the others."""
+    """One entry, or what can be read of it: a wrong value hides neither the others nor whose it is."""
     try:
         return structure(item, RunningTask)
     except APIResponseError:
-        return RunningTask()
+        return structure_in_part(item, RunningTask) if isinstance(item, dict) else RunningTask()
 
 
 def capacity(body: Json) -> tuple[Capacity, ...]:

@@ -10,7 +10,7 @@ import attrs
 
 from klingmotion.accounts import Account
 from klingmotion.assets import AssetDeletion, UploadedAsset
-from klingmotion.converter import structure, unstructure
+from klingmotion.converter import structure, structure_in_part, unstructure
 from klingmotion.errors import APIResponseError
 from klingmotion.fields import fields_of, wire_name
 from klingmotion.models import Asset, Capacity, Deletion, Json, MediaFile, Motion, RunningTask, Task, TaskInfo
@@ -123,6 +123,21 @@ def _flat_task(reply: Json, ref: TaskRef, path: str) -> Task:
         first, *rest = (error.path or path).removeprefix(f"{path}.").split(".")
         where = ".".join(step for step in (path, _place(whole, first.split("[")[0]), first, *rest) if step)
         raise APIResponseError(str(error).replace(f"{error.path}:", f"{where}:", 1), path=where) from None
+
+
+def task_in_part(reply: dict[str, Json], ref: TaskRef) -> Task | None:
+    """What can be read of a task reply of which a part cannot; `None` if it does not say which task it is."""
+    inner = reply.get("task")
+    flat = _flatten(reply if isinstance(inner, dict) else {**reply, "task": None}, "$")
+    ids = {str(level["id"]) for level in (reply, inner) if isinstance(level, dict) and level.get("id") is not None}
+    try:
+        read: Task = structure_in_part(flat, Task)
+    except APIResponseError:
+        return None
+    if len(ids) != 1:
+        return None
+    object.__setattr__(read, "ref", ref.of_task(read.id, ref.resource_url or first_url(read.info)))
+    return read
 
 
 def first_url(info: TaskInfo | None) -> str | None:

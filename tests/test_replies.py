@@ -37,7 +37,7 @@ from klingmotion.errors import (
     RejectedInputError,
     SubscriptionError,
 )
-from klingmotion.models import Json, Task, Work
+from klingmotion.models import Json, RunningTask, Task, Work
 from klingmotion.refs import TaskRef
 from klingmotion.refusals import is_passing, is_unclear, retry_after, status_error
 from klingmotion.replies import Match, match
@@ -501,6 +501,45 @@ def test_a_submit_answered_with_an_id_is_a_task() -> None:
     found = replies.submitted(ref)({"task": {"id": 17}, "status_name": "submitted"})
     assert isinstance(found, Task)
     assert found.ref == attrs.evolve(ref, task_id=17)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"userPoints": []},
+        {"status": "5"},
+        {"works": {}},
+        {"task": {"id": 17, "createTime": "2025-10-09"}},
+        {"task": {"id": "17", "taskInfo": {"inputs": [{"url": 1}]}}},
+        {"task": [], "id": 17},
+        {"id": "17", "task": {"id": 17, "favored": 1}},
+    ],
+    ids=str,
+)
+def test_a_submit_whose_answer_is_wrong_in_a_part_is_known_by_its_id(wrong: dict[str, Json]) -> None:
+    """It is paid for: what else the answer says can be looked at later."""
+    ref = TaskRef(reply_ref="job-7", resource_url=VIDEO)
+    body: dict[str, Json] = {"task": {"id": 17, "type": "t"}, "status_name": "submitted", **wrong}
+    found = replies.submitted(ref)(body)
+    assert isinstance(found, Task)
+    assert (found.id, found.status_name, found.ref) == (17, "submitted", attrs.evolve(ref, task_id=17))
+
+
+@pytest.mark.parametrize(
+    "body", [{"task": {"id": True}}, {"task": {"id": 17, "favored": 1}, "id": 18}, {"task": {"id": "x"}}], ids=str
+)
+def test_an_answer_that_names_no_task_for_certain_names_none(body: dict[str, Json]) -> None:
+    """Then the task has to be looked for."""
+    with pytest.raises(APIResponseError):
+        replies.submitted(TaskRef())(body)
+
+
+@pytest.mark.parametrize("wrong", [{"elapsed": 42}, {"started": 1}, {"replyUrl": False}, {"email": 5}], ids=str)
+def test_a_running_task_is_known_by_its_mark_whatever_else_is_wrong(wrong: dict[str, Json]) -> None:
+    """The mark is the best proof there is."""
+    (found,) = replies.running([{"id": 17, "replyRef": "job-7", **wrong}])
+    assert (found.id, found.reply_ref) == (17, "job-7")
+    assert replies.running([{"id": [], "replyRef": 1}, 5]) == (RunningTask(), RunningTask())
 
 
 WORK: dict[str, Json] = {

@@ -1223,6 +1223,17 @@ CLASSES: dict[type, Json] = {
 }
 
 
+@pytest.mark.parametrize("kind", [Work, RunningTask, Capacity, Deletion], ids=lambda kind: kind.__name__)
+def test_what_is_no_object_is_refused_also_after_an_empty_one(kind: type) -> None:
+    """An empty array or text has as many names as an empty object."""
+    for _ in range(3):
+        structure({}, kind)
+        wrongs: list[Json] = [[], "", 5, None]
+        for wrong in wrongs:
+            with pytest.raises(APIResponseError):
+                structure(wrong, kind)
+
+
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 @UNHURRIED
 @given(data=st.data())
