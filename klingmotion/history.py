@@ -84,7 +84,7 @@ class History:
             self._found |= fresh
             named = named and page.nameless == 0 and not _is_out_of_bounds(page, bound, forward=forward)
             edge = _edge(page.tasks, max if forward else min)
-            if not fresh and len(page.tasks) == longest > 1:
+            if not fresh and len(page.tasks) == longest and (longest > 1 or await self._goes_on(edge, forward=forward)):
                 return False  # a whole page of one instant, of which there may be more
             if not fresh or self._is_beyond(edge, forward=forward):
                 return named
@@ -92,6 +92,13 @@ class History:
                 return False  # entries without times cannot be followed
             is_seen = True
         return False
+
+    async def _goes_on(self, edge: int | None, *, forward: bool) -> bool:
+        """Whether pages of one task each, that show the same one again, hide others on its further side."""
+        if edge is None:
+            return False
+        page = await self._page(edge + 1 if forward else edge - 1, forward=forward)
+        return page is None or any(task.id not in self._found for task in page.tasks)
 
     def _bound(self, edge: int | None, *, forward: bool) -> int | None:
         """What to ask from, to see the millisecond `edge` once more: others born in it may have found no place."""

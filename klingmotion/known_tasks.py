@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from klingmotion.links import same_url
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
-from klingmotion.videos import makes_video
+from klingmotion.videos import is_of_kind, makes_video
 from klingmotion.wire import input_urls
 
 #: Seconds after which a task is forgotten, so that memory stays flat. Longer than twice what the server's clock may be
@@ -74,9 +74,9 @@ class KnownTasks:
     _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
     #: By whether they make a video.
     _pasts: defaultdict[bool, Past] = field(factory=lambda: defaultdict(Past))
-    #: The kinds of which a list of tasks has ever shown one of these, by whether they make a video: whether it lists
-    #: extractions at all is not documented.
-    _listed: set[bool] = field(factory=set)
+    #: The accounts and kinds of which a list of tasks has ever shown one of these, by email and whether they make a
+    #: video: whether it lists extractions at all is not documented.
+    _listed: set[tuple[str | None, bool]] = field(factory=set)
 
     @classmethod
     def none(cls) -> KnownTasks:
@@ -137,20 +137,20 @@ class KnownTasks:
         ]
 
     def is_listed(self, ref: TaskRef) -> bool:
-        """Whether tasks of that kind are known to be listed."""
-        return _asks_for_video(ref) in self._listed
+        """Whether tasks of that account and kind are known to be listed."""
+        return (ref.email, _asks_for_video(ref)) in self._listed
 
     def note_listed(self, ref: TaskRef) -> None:
-        """Note that tasks of that kind are listed."""
-        self._listed.add(_asks_for_video(ref))
+        """Note that tasks of that account and kind are listed."""
+        self._listed.add((ref.email, _asks_for_video(ref)))
 
-    def note_listing(self, tasks: tuple[Task, ...]) -> None:
-        """Learn from a list which kinds it shows: those of which a task known to exist is there, and recognisable."""
-        self._listed |= {makes_video(task) for task in tasks if self._recognises(task)}
+    def note_listing(self, tasks: tuple[Task, ...], email: str | None) -> None:
+        """Learn from an account's list which kinds it shows: those of which one known to exist is recognised there."""
+        self._listed |= {(email, makes_video(task)) for task in tasks if self._recognises(task)}
 
     def shows(self, tasks: tuple[Task, ...], ref: TaskRef) -> bool:
         """Whether one of the tasks is of that kind and known to exist, and recognisable."""
-        return any(makes_video(task) == _asks_for_video(ref) and self._recognises(task) for task in tasks)
+        return any(is_of_kind(task, ref) and self._recognises(task) for task in tasks)
 
     def _recognises(self, task: Task) -> bool:
         met = self._met.get(task.id)

@@ -97,7 +97,7 @@ class Search:
         verdict = self._evidence.add(
             running, listing, strangers=strangers, alone=self._known.is_alone(self._ref), settled=settled
         )
-        self._listed = self._evidence.absent and await self._witnesses.are_listed()
+        self._listed = listing is not None and self._evidence.absent and await self._witnesses.are_listed(listing)
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
@@ -153,7 +153,7 @@ class Search:
         if listing is None:
             return None
         listing = attrs.evolve(listing, tasks=await self._told(listing.tasks))
-        self._known.note_listing(listing.tasks)
+        self._known.note_listing(listing.tasks, self._ref.email)
         if settled and listing.complete and not await self._witnesses.bear_out(listing):
             return attrs.evolve(listing, complete=False)
         return listing

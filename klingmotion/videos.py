@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from klingmotion.models import EXTRACTION_TYPE, MediaFile, Task, Work
+from klingmotion.refs import TaskRef
 
 
 def task_type(task: Task) -> str | None:
@@ -17,6 +18,11 @@ def task_type(task: Task) -> str | None:
 def makes_video(task: Task) -> bool:
     """Whether a task makes a video of a motion, instead of a motion of a video."""
     return task.ref.image_url is not None or task_type(task) not in (None, EXTRACTION_TYPE)
+
+
+def is_of_kind(task: Task, ref: TaskRef) -> bool:
+    """Whether a task makes what the one behind `ref` was asked for."""
+    return makes_video(task) == (ref.image_url is not None)
 
 
 @frozen(kw_only=True)

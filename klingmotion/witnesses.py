@@ -16,6 +16,8 @@ from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
 from klingmotion.refusals import is_passing
+from klingmotion.videos import is_of_kind, task_type
+from klingmotion.wire import input_urls
 
 
 class Witnesses:
@@ -56,35 +58,45 @@ class Witnesses:
             self._excused.add(witness.task_id)
         return True
 
-    async def are_listed(self) -> bool:
-        """Whether tasks of this kind are listed at all: as one of them shows now, else as one has shown before."""
+    async def are_listed(self, listing: Listing) -> bool:
+        """Whether the account's tasks of this kind are listed at all: one that is known to exist has to show.
+
+        If the account has none, one of another account will do where the account's own list shows tasks of the kind.
+        If those that it had are gone, it counts that one of them was listed before.
+        """
         if self._seen:
             return True
-        witness = max(self._all(), key=self._worth, default=None)
-        try:
-            task = None if witness is None else await self._visit(witness)
-        except KlingMotionError as error:
-            if is_passing(error):
-                return False
-            task = None  # an account that can do no more says nothing
-        if witness is None or task is None or task.created_at is None:
-            return self._known.is_listed(self._ref)
-        history = History(self._read, email=witness.email, start=None, end=None)
-        found = await history.around(task.created_at)
-        if found is None:
+        own = [witness for witness in self._all() if witness.email == self._ref.email]
+        witness = max(own or self._all(), key=_sent_at, default=None)
+        if witness is None:
             return False
-        self._known.note_listing(found)
-        self._seen = self._known.shows(tuple(other for other in found if other.id == task.id), self._ref)
+        try:
+            task = await self._visit(witness)
+        except KlingMotionError as error:
+            task = None
+            if is_passing(error) or own:
+                return False
+        if task is None or task.created_at is None:
+            return bool(own) and self._known.is_listed(self._ref)
+        found = await self._around(task.created_at, witness.email)
+        shown = self._known.shows(tuple(other for other in found if other.id == task.id), self._ref)
+        self._seen = shown and (bool(own) or await self._shows_any(listing))
         return self._seen
+
+    async def _shows_any(self, listing: Listing) -> bool:
+        """Whether the account's own list shows any task of this kind, and what it was made of."""
+        start = None if self._ref.sent_at is None else since(self._ref.sent_at)
+        older = () if start is None else await self._around(start, self._ref.email)
+        named = (task for task in listing.tasks + older if task_type(task) is not None and input_urls(task.info))
+        return any(is_of_kind(task, self._ref) for task in named)
+
+    async def _around(self, instant: datetime, email: str | None) -> tuple[Task, ...]:
+        return await History(self._read, email=email, start=None, end=None).around(instant) or ()
 
     def _all(self) -> list[TaskRef]:
         transport = self._calls.transport
         settled = transport.utcnow() - timedelta(seconds=self._settle)
         return self._known.submitted_before(self._ref, transport.now() - self._settle, settled)
-
-    def _worth(self, witness: TaskRef) -> tuple[bool, datetime]:
-        """The account's own before those of others, and late ones before early ones."""
-        return witness.email == self._ref.email, witness.sent_at or datetime.min.replace(tzinfo=UTC)
 
     async def _visit(self, ref: TaskRef) -> Task | None:
         """The task; `None` if it is gone or has failed, as those that are gone have mostly."""
@@ -96,3 +108,7 @@ class Witnesses:
         except (NotFoundError, GoneError):
             return None
         return None if task.deleted or (task.is_final and not task.succeeded) else task
+
+
+def _sent_at(witness: TaskRef) -> datetime:
+    return witness.sent_at or datetime.min.replace(tzinfo=UTC)

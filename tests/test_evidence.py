@@ -428,20 +428,21 @@ def test_a_list_is_trusted_once_it_has_shown_a_known_task() -> None:
     """Whether the list holds extractions at all is not documented; a task known to exist shows it."""
     known = KnownTasks.none()
     known.meet(17, 100.0)
-    known.note_listing(())
-    known.note_listing((listed(18),))
-    assert not known.is_listed(TaskRef())
-    known.note_listing((listed(18), listed(17)))
-    assert known.is_listed(TaskRef())
-    known.note_listing(())
-    assert known.is_listed(TaskRef())
+    known.note_listing((), REF.email)
+    known.note_listing((listed(18),), REF.email)
+    assert not known.is_listed(REF)
+    known.note_listing((listed(18), listed(17)), REF.email)
+    assert known.is_listed(REF)
+    known.note_listing((), REF.email)
+    assert known.is_listed(REF)
+    assert not known.is_listed(attrs.evolve(REF, email="ann@example.com")), "lists may differ from account to account"
 
 
 def test_a_list_of_videos_says_nothing_of_extractions() -> None:
     """One that shows a video known to exist may list no extraction at all."""
     known = KnownTasks.none()
     known.meet(17, 100.0)
-    known.note_listing((listed(type="m2v_motion_control"),))
+    known.note_listing((listed(type="m2v_motion_control"),), REF.email)
     assert not known.is_listed(REF)
     assert known.is_listed(attrs.evolve(REF, image_url="https://cdn.example.test/in/me.png"))
 
@@ -450,9 +451,9 @@ def test_a_list_that_shows_other_urls_than_were_sent_proves_nothing() -> None:
     """A task of it could not be recognised."""
     known = KnownTasks.none()
     known.submitted(attrs.evolve(REF, task_id=17), 100.0)
-    known.note_listing((listed(url="https://cdn.example.test/mirrored/1.mp4"),))
+    known.note_listing((listed(url="https://cdn.example.test/mirrored/1.mp4"),), REF.email)
     assert not known.is_listed(REF)
-    known.note_listing((listed(url=VIDEO.replace("https", "http")),))
+    known.note_listing((listed(url=VIDEO.replace("https", "http")),), REF.email)
     assert known.is_listed(REF)
 
 

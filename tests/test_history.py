@@ -57,6 +57,19 @@ async def test_every_task_is_found_in_pages_of_any_size(size: int, inclusive: bo
     assert listing.complete
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("inclusive", [False, True])
+async def test_pages_of_one_task_are_not_certainly_all(inclusive: bool, newest_first: bool) -> None:
+    """The one that a page begins with again may hide the next one; a single task is all there is."""
+    for seconds, complete in (([0.0], True), ([0.0, 1, 2], False)):
+        tasks = Tasks(seconds, size=1, inclusive=inclusive)
+        if not newest_first:
+            tasks._tasks.reverse()
+        listing = await tasks.history().whole()
+        assert listing is not None
+        assert listing.complete is complete or len(listing.tasks) == len(seconds)
+
+
 @pytest.mark.parametrize("inclusive", [False, True])
 async def test_tasks_of_one_millisecond_at_the_edge_of_a_page_are_found(inclusive: bool) -> None:
     """The next page begins with that millisecond once more."""

@@ -55,6 +55,8 @@ from klingmotion.emulator.artefacts import cover_png
 from klingmotion.emulator.exchange import Exchange, Reply
 from tests.stage import CLIP, now, staged, submitted, uploaded, virtual_session
 
+ANN, BEN = "ann@example.com", "ben@example.com"
+
 UNCLEAR = [
     DropAfter(),
     Reset(after=True),
@@ -331,15 +333,20 @@ async def test_a_list_that_lacks_a_task_known_to_exist_leaves_it_open() -> None:
     ids=repr,
 )
 async def test_a_task_of_another_account_may_show_what_the_list_is_worth(fault: Fault, absent: bool) -> None:
-    """S3: only one that is really there can; here the account's own list has never shown anything."""
-    accounts = [Account("ann@example.com", 3), Account("ben@example.com", 3)]
-    async with staged(Emulator(accounts=accounts)) as (emulator, session):
-        await submitted(session, email="ann@example.com")
+    """S3: only one that is really there can, and only if the account's own list shows extractions at all."""
+    async with staged(Emulator(accounts=[Account(ANN, 3), Account(BEN, 3)])) as (emulator, session):
+        await submitted(session, email=ANN)
         await asyncio.sleep(100)
-        emulator.fail("submit_motion", DropBefore())
         emulator.fail("get_task", fault, times=None)
+        emulator.fail("submit_motion", DropBefore())
         with pytest.raises(SubmitUncertainError) as caught:
-            await submitted(session, email="ben@example.com")
+            await submitted(session, email=BEN)
+        assert not caught.value.absent
+        async with MotionSession("user:1-example", base_url=emulator.url) as other:
+            await submitted(other, email=BEN)
+        emulator.fail("submit_motion", DropBefore())
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session, email=BEN)
         assert caught.value.absent is absent
 
 

@@ -40,8 +40,8 @@ _MOST_RETRIES = 1
 _MOST_ABSENCES = 2
 _ABSENT = "absent"
 
-#: The fact that GET /tasks has shown an extraction known to exist.
-LISTED = "listed"
+#: The fact that GET /tasks has shown an extraction known to exist; the account follows.
+_LISTED = "listed: "
 
 
 class Submission(Position):
@@ -134,7 +134,7 @@ class Submission(Position):
             await self._found(task)
         finally:
             if self._engine.known.is_listed(self.row.ref):
-                await self._journal.remember(LISTED, "yes")
+                await self._journal.remember(_LISTED + (self.row.account or ""), "yes")
 
     async def _found(self, task: Task) -> None:
         try:
@@ -144,7 +144,7 @@ class Submission(Position):
 
     async def _meet_neighbours(self) -> None:
         """Tell the search which tasks are other clips', and what is known of the list."""
-        if await self._journal.recall(LISTED):
+        if await self._journal.recall(_LISTED + (self.row.account or "")):
             self._engine.known.note_listed(self.row.ref)
         account, settle = self.row.account or "", timedelta(seconds=self._plan.settle)
         when = self.row.submit_at or self._calls.transport.utcnow()

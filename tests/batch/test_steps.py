@@ -60,7 +60,7 @@ from klingmotion.emulator.exchange import Exchange, Reply
 from klingmotion.wire import motion as motion_of
 from tests.batch.journals import ANN, BEN, SharedJournal, opened
 from tests.batch.runs import TASK, Bench, bench, statuses
-from tests.stage import now, virtual_session
+from tests.stage import now, submitted, virtual_session
 
 
 async def read(batch: Batch, outcomes: list[Outcome]) -> None:
@@ -776,14 +776,31 @@ async def test_a_submit_that_is_absent_time_after_time_is_given_up_as_uncertain(
 async def test_a_task_of_long_ago_or_of_another_account_proves_what_the_list_shows(
     tmp_path: Path, account: str
 ) -> None:
-    """B1: a submit that never arrived is sent again, though nothing else was submitted anywhere near."""
+    """B1: a submit that never arrived is sent again, though this journal submitted nothing anywhere near."""
     async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)]) as at:
         first, second = at.clips(2)
         assert statuses(await at.run([first], accounts=[ANN])) == {"done": 1}
+        await submitted(at.session, email=BEN)  # by somebody else, as far as the journal knows
         await asyncio.sleep(100_000)
         at.emulator.fail("submit_motion", DropBefore())
-        assert statuses(await at.run([second], accounts=[account], settle=30.0)) == {"done": 1}
-        at.assert_once_each(2)
+        async with virtual_session(at.emulator) as session:
+            outcomes = [
+                outcome
+                async for outcome in session.extract_motions(
+                    [second], journal=at.journal, accounts=[account], settle=30.0
+                )
+            ]
+        assert statuses(outcomes) == {"done": 1}
+
+
+async def test_an_account_whose_list_shows_nothing_is_not_judged_by_the_list_of_another(tmp_path: Path) -> None:
+    """B2: that one account's list shows extractions says nothing of the other's."""
+    async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)]) as at:
+        first, second = at.clips(2)
+        assert statuses(await at.run([first], accounts=[ANN])) == {"done": 1}
+        await asyncio.sleep(1_000)
+        at.emulator.fail("submit_motion", DropBefore())
+        assert statuses(await at.run([second], accounts=[BEN], settle=30.0)) == {"uncertain": 1}
 
 
 @frozen
