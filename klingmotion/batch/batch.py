@@ -54,8 +54,12 @@ class Batch:
     async def aclose(self) -> None:
         """End at once. Tasks that were submitted go on; the next run with the journal takes them up.
 
-        Another task may be waiting for the next outcome: it gets what there is, then the end.
+        Another task may be waiting for the next outcome: it gets what there is, then the end. A hook of the batch does
+        not wait for that end, of which it is a part.
         """
+        if self._conductor.work is not None and self._conductor.runs(asyncio.current_task()):
+            self._conductor.work.cancel()
+            return
         await _ended(self._conductor.work)
         if not self._is_read:
             await self._outcomes.aclose()

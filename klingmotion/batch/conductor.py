@@ -102,6 +102,10 @@ class Conductor:
             finally:  # also when cancelled once more
                 await self._journal.close()
 
+    def runs(self, task: object) -> bool:
+        """Whether a task is one of the batch's own, as the one is that a hook is called in."""
+        return task in self._crew or task in self._told
+
     async def _begin(self) -> None:
         await self.governor.read(0)
         if UNNAMED in self.governor.slots and len(told := self.governor.linked) > 1:
@@ -327,8 +331,7 @@ class Conductor:
                 await self._wait_again(passage, account, lane, error)
                 return
             passage.error = error
-        if lane is not None and account in self.governor.slots:
-            self.governor.give_back(account, lane)
+        await self._give_back(passage, account, lane)
         if passage.row.state is State.READY and passage.error is None:
             await self._save(passage)
         if self._calls.closed:
@@ -338,6 +341,13 @@ class Conductor:
             if passage.row.state is State.NEW and not self._stopping:
                 passage.error = None  # another account can have it
         await self._leave(passage)
+
+    async def _give_back(self, passage: Passage, account: str, lane: int | None) -> None:
+        """Let others have its slot. A clip that stays as it is has to be out of it first, or they would take it up."""
+        if passage.error is not None and passage.row.state in _UNDER_WAY and not self._calls.closed:
+            await self._put_off(passage)
+        if lane is not None and account in self.governor.slots:
+            self.governor.give_back(account, lane)
 
     async def _advance(self, passage: Passage, account: str, lane: int | None) -> None:
         """Up to the motion: as long as the clip needs its slot."""
@@ -392,11 +402,16 @@ class Conductor:
         elif row.state is State.UNCERTAIN and row.key not in self._looked and not self._stopping:
             self.register.doubtful[row.key] = row
         else:
-            if row.state not in SETTLED:
-                noted = None if passage.error is None else described(passage.error)
-                passage.row = await self._journal.release(row, self._now(), postponed=True, error=noted) or row
+            if row.state not in SETTLED and not row.postponed:
+                await self._put_off(passage)
             self.register.settle(passage.row, task=passage.task, error=passage.error)
         self._check_finished()
+
+    async def _put_off(self, passage: Passage) -> None:
+        """Leave a clip as it is to the next run."""
+        noted = None if passage.error is None else described(passage.error)
+        released = await self._journal.release(passage.row, self._now(), postponed=True, error=noted)
+        passage.row = released or passage.row
 
     async def _send_back(self, row: Row) -> None:
         """Let a clip wait for an account, or for a slot of its own, once more."""

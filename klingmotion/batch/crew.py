@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
 
 from klingmotion.calls import Calls
+from klingmotion.errors import KlingMotionError
 
 
 class Crew:
@@ -16,6 +18,8 @@ class Crew:
         self._on_error = on_error
         self._tasks: set[asyncio.Task[None]] = set()
         self._stoppable: set[asyncio.Task[None]] = set()
+        #: Those that were cancelled here, and by no one else.
+        self._cancelled: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
 
     def run(self, work: Coroutine[object, object, None], *, stoppable: bool = False) -> None:
         """Run `work` beside the others; `stop` ends it if it is stoppable."""
@@ -28,12 +32,24 @@ class Crew:
     async def _guarded(self, work: Coroutine[object, object, None]) -> None:
         try:
             await work
+        except asyncio.CancelledError:
+            if asyncio.current_task() not in self._cancelled and not self._calls.closed:
+                text = "a part of the batch was cancelled by a hook; run the batch again with the same journal to go on"
+                self._on_error(KlingMotionError(text))
+            raise
         except Exception as error:  # noqa: BLE001  # handed on
             self._on_error(error)
 
+    def __contains__(self, task: object) -> bool:
+        return task in self._tasks
+
     def stop(self) -> None:
         """End what is stoppable; the rest goes on."""
-        for task in self._stoppable:
+        self._cancel(self._stoppable)
+
+    def _cancel(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            self._cancelled.add(task)
             task.cancel()
 
     async def drained(self) -> None:
@@ -44,6 +60,5 @@ class Crew:
     async def end(self) -> None:
         """End all."""
         pending = list(self._tasks)
-        for task in pending:
-            task.cancel()
+        self._cancel(pending)
         await asyncio.gather(*pending, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
@@ -35,6 +36,11 @@ async def tell(hook: Callable[..., Awaitable[object] | object] | None, *argument
         answer = hook(*arguments)
         if inspect.isawaitable(answer):
             await answer
+    except asyncio.CancelledError:
+        here = asyncio.current_task()
+        if here is None or here.cancelling():
+            raise
+        logger.warning("a hook of the batch was cancelled by something that it waited for")
     except Exception:  # noqa: BLE001  # whatever it raises: a broken hook must not lose a paid job
         logger.exception("a hook of the batch raised")
 

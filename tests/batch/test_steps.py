@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import web
-from attrs import frozen
+from attrs import define, frozen
 
 from klingmotion import (
     AccountError,
@@ -681,6 +681,40 @@ async def test_an_account_that_breaks_in_the_middle_leaves_its_clips_to_the_othe
         at.assert_once_each(12)
 
 
+@define
+class BreaksAtTheEnd:
+    """The first look that finds a task final is refused, and no other."""
+
+    status: int
+    played: bool = False
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.work()
+        if not self.played and json.loads(reply.whole())["status_final"]:
+            self.played = True
+            reply = Reply.json({"error": "broken"}, self.status)
+        return await exchange.send(reply)
+
+
+@pytest.mark.parametrize("status", [401, 596])
+async def test_an_account_that_breaks_in_a_look_gives_each_clip_one_outcome(tmp_path: Path, status: int) -> None:
+    """B5: the clip is left to the next run, and no lane of this one takes it up again, however slow the journal is."""
+
+    class SlowJournal(SqliteJournal):
+        async def rows(self, *arguments: Any, **options: Any) -> list[Row]:
+            await asyncio.sleep(1)
+            return await super().rows(*arguments, **options)
+
+    async with bench(tmp_path, accounts=[Account(ANN, 3), Account(BEN, 3)]) as at:
+        clips = at.clips(16)
+        at.emulator.fail("get_task", BreaksAtTheEnd(status), times=None)
+        outcomes = await at.run(clips, accounts=[ANN, BEN], journal=SlowJournal(at.journal))
+        assert sorted(outcome.index for outcome in outcomes if outcome.index is not None) == list(range(16))
+        assert len(outcomes) == 16
+        assert statuses(await at.run(clips, accounts=[ANN, BEN])) == {"done": 16}
+        at.assert_once_each(16)
+
+
 async def test_all_accounts_broken_end_the_batch_and_it_goes_on_later(tmp_path: Path) -> None:
     """The error comes at the end; no clip is marked as failed for it."""
     accounts = [Account(ANN, error="login failed"), Account(BEN, error="login failed")]
@@ -1184,6 +1218,55 @@ async def test_a_hook_that_raises_loses_nothing(tmp_path: Path, broken: str) -> 
                 raise ZeroDivisionError("a bug in a hook")
 
         assert statuses(await at.run(at.clips(5), **hooks(note))) == {"done": 5}
+        at.assert_once_each(5)
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_submitted", "on_change", "on_done"])
+async def test_a_hook_whose_own_work_is_cancelled_loses_nothing(tmp_path: Path, hook: str) -> None:
+    """B5: what it waited for was cancelled, not the batch."""
+    async with bench(tmp_path) as at:
+
+        async def wait_in_vain(*_: object) -> None:
+            waiting = asyncio.create_task(asyncio.sleep(3600))
+            asyncio.get_running_loop().call_later(1, waiting.cancel)
+            await waiting
+
+        assert statuses(await at.run(at.clips(5), **{hook: wait_in_vain})) == {"done": 5}
+        at.assert_once_each(5)
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_progress", "on_submitted", "on_change"])
+async def test_a_hook_that_cancels_the_batchs_own_task_ends_it_with_an_error(tmp_path: Path, hook: str) -> None:
+    """Nothing hangs, and the next run goes on."""
+
+    def cancel(*_: object) -> None:
+        here = asyncio.current_task()
+        assert here is not None
+        here.cancel()
+
+    async with bench(tmp_path) as at:
+        clips = at.clips(5)
+        with pytest.raises(KlingMotionError, match="cancelled by a hook"):
+            await at.run(clips, **{hook: cancel})
+        assert statuses(await at.run(clips)) == {"done": 5}
+        at.assert_once_each(5)
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_submitted", "on_change", "on_done"])
+async def test_a_hook_may_close_the_batch(tmp_path: Path, hook: str) -> None:
+    """It ends at once, without an error, and nothing of it is left."""
+    async with bench(tmp_path) as at:
+        clips = at.clips(5)
+
+        async def close(*_: object) -> None:
+            await batch.aclose()
+
+        batch = at.batch(clips, **{hook: close})
+        outcomes: list[Outcome] = []
+        await read(batch, outcomes)
+        assert len(outcomes) < 5
+        assert not [task for task in asyncio.all_tasks() if "Crew" in str(task.get_coro())]
+        assert statuses(await at.run(clips)) == {"done": 5}
         at.assert_once_each(5)
 
 
