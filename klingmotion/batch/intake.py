@@ -72,6 +72,17 @@ async def admit(journal: Journal, source: str, params: str, now: datetime) -> Ro
     return row
 
 
+async def holds(clip: Clip) -> bool:
+    """Whether a file has the content it had: unless its size and time are as they were, it is read for that."""
+    try:
+        stat = await asyncio.to_thread(os.stat, clip.source)
+        if (stat.st_size, stat.st_mtime_ns) == (clip.size, clip.mtime_ns):
+            return True
+        return stat.st_size == clip.size and await asyncio.to_thread(_content_hash, clip.source) == clip.content_hash
+    except OSError:
+        return False
+
+
 def _absolute(source: str) -> str:
     """The path as the journal has it.
 

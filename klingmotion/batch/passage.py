@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from klingmotion import wire
-from klingmotion.batch.journal import Change, Clip, State, as_json
+from klingmotion.batch.intake import holds
+from klingmotion.batch.journal import Change, State, as_json
 from klingmotion.batch.orders import tell
 from klingmotion.batch.outcome import described_files
 from klingmotion.batch.submission import Submission
@@ -56,9 +57,11 @@ class Passage(Submission):
         await self._step(State.ASSETS, Change(resource_url=asset.resource_url, cover_url=asset.cover_url))
 
     async def _path(self) -> Path | None:
-        """Where the clip is, as it was when it was added."""
-        known = await self._journal.sources(self.row.key)
-        return next((Path(clip.source) for clip in known if is_there(clip)), None)
+        """Where the clip is, with the content that it had when it was added."""
+        for clip in await self._journal.sources(self.row.key):
+            if await holds(clip):
+                return Path(clip.source)
+        return None
 
     def _progress(self, progress: UploadProgress) -> None:
         if self._plan.hooks.on_progress is not None:
@@ -130,12 +133,3 @@ class Passage(Submission):
             return None
         await self._ready(motion)
         return motion
-
-
-def is_there(clip: Clip) -> bool:
-    """Whether a file is where it was, with the size and time it had."""
-    try:
-        stat = Path(clip.source).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (clip.size, clip.mtime_ns)

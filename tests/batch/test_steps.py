@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -1327,6 +1328,20 @@ async def test_what_is_submitted_needs_its_file_no_more(tmp_path: Path) -> None:
         assert {outcome.source for outcome in outcomes} == {str(clip) for clip in clips}
         assert at.emulator.books.count("upload_asset") == 4
         at.assert_once_each(4)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given again", "named by the journal"])
+async def test_a_file_with_another_time_is_known_by_its_content(tmp_path: Path, given: bool) -> None:
+    """B6: a copy or a restore sets new times; what was left is done, and each clip has one outcome."""
+    async with bench(tmp_path, limit=1) as at:
+        clips = at.clips(9)
+        async with at.batch(clips) as batch:
+            await anext(batch)
+        for clip in clips:
+            os.utime(clip, (1_000_000_000, 1_000_000_000))
+        outcomes = await at.run(clips if given else [])
+        assert statuses(outcomes) == {"done": 9 if given else 8}
+        at.assert_once_each(9)
 
 
 async def test_what_was_uploaded_is_not_uploaded_again(tmp_path: Path) -> None:
