@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL  # what aiohttp's own interface takes
 
-from klingmotion.body import STALL, Body
+from klingmotion.body import STALL, Body, JsonBody
 from klingmotion.errors import (
     APIConnectionError,
     ConfigurationError,
@@ -169,16 +169,18 @@ class AiohttpTransport:
         http = self._http(request)
         failure: KlingMotionError
         limit = self._limits.within(timeout)
+        message = None if request.json is None else JsonBody(request.json)
         try:
             with limit:
                 if body is not None:
                     body.watch(limit)
-                response = await self._answer(http, request, self._url(request), body)
+                response = await self._answer(http, request, self._url(request), body or message)
                 if 300 <= response.status < 400 and request.method == "GET":
                     response = await self._redirected(http, request, response)
                 return response
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            failure = cut(request.work) if limit.cut else translated(error, request.work, timeout)
+            sent = message is None or message.begun
+            failure = cut(request.work, sent=sent) if limit.cut else translated(error, request.work, timeout, sent=sent)
         except (RuntimeError, AttributeError):  # what aiohttp (3.11) stumbles over when closed meanwhile
             if not http.closed:
                 raise
@@ -205,11 +207,12 @@ class AiohttpTransport:
                 break
         return response
 
-    async def _answer(self, http: aiohttp.ClientSession, request: Request, url: URL, body: Body | None) -> Response:
+    async def _answer(
+        self, http: aiohttp.ClientSession, request: Request, url: URL, body: Body | JsonBody | None
+    ) -> Response:
         answer = await http.request(
             request.method,
             url,
-            json=request.json,
             data=None if body is None else body.pieces(),
             headers=self._headers(http, request, body),
             allow_redirects=False,
@@ -225,20 +228,17 @@ class AiohttpTransport:
         """The headers of all requests to the API."""
         return {"Authorization": f"Bearer {self._token.reveal()}", "Accept": "application/json"}
 
-    def _headers(self, http: aiohttp.ClientSession, request: Request, body: Body | None) -> dict[str, str]:
+    def _headers(self, http: aiohttp.ClientSession, request: Request, body: Body | JsonBody | None) -> dict[str, str]:
         """What our own sessions do not send by themselves."""
-        headers = self._in_spite_of(http, request) if http is self._given else {}
-        if request.content_type is not None:
-            headers["Content-Type"] = request.content_type
+        headers = self._in_spite_of(http) if http is self._given else {}
         if body is not None:
+            headers["Content-Type"] = request.content_type or "application/json"
             headers["Content-Length"] = str(body.size)
         return headers
 
-    def _in_spite_of(self, given: aiohttp.ClientSession, request: Request) -> dict[str, str]:
+    def _in_spite_of(self, given: aiohttp.ClientSession) -> dict[str, str]:
         """The headers of a request over a session of the caller's, whatever that sends by default."""
         headers = self._standing()
-        if request.json is not None:
-            headers["Content-Type"] = "application/json"
         if not given.auto_decompress:
             headers["Accept-Encoding"] = "identity"  # nobody would unpack the answer
         return headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -26,6 +27,21 @@ STALL = 60.0
 
 #: Seconds the answer to an upload may take once the last byte has gone out.
 DIGESTION = 180.0
+
+
+class JsonBody:
+    """A small body, which knows whether it has begun to leave."""
+
+    def __init__(self, document: object) -> None:
+        self._content = json.dumps(document).encode()
+        self.size = len(self._content)
+        #: Whether there has been a connection to send it over.
+        self.begun = False
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """All of it; it is asked for once a connection is open."""
+        self.begun = True
+        yield self._content
 
 
 class Body:

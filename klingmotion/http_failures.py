@@ -11,19 +11,21 @@ from klingmotion.errors import APIConnectionError, APIResponseError, APITimeoutE
 CONNECT = 15.0
 
 
-def cut(work: str) -> KlingMotionError:
+def cut(work: str, *, sent: bool = True) -> KlingMotionError:
     """The error of what was under way when the session was closed."""
-    return APIConnectionError(f"{work} was cut: the session was closed")
+    return APIConnectionError(f"{work} was cut: the session was closed", sent=sent)
 
 
-def translated(error: Exception, work: str, timeout: float | None) -> KlingMotionError:
-    """The error of ours for one of aiohttp's.
+def translated(error: Exception, work: str, timeout: float | None, *, sent: bool = True) -> KlingMotionError:
+    """The error of ours for one of aiohttp's; `sent` is whether anything of the request can have left.
 
     It keeps its cause unless that holds what was sent, or repeats what was received: either may show the token.
     """
     failure: KlingMotionError
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         failure = APITimeoutError(f"{work} found no connection within {CONNECT:g} s", sent=False)
+    elif isinstance(error, TimeoutError) and not sent:
+        failure = APITimeoutError(f"{work} found no connection within {timeout or CONNECT:.3g} s", sent=False)
     elif isinstance(error, TimeoutError):
         limit = f"within {timeout:.3g} s" if timeout is not None else f"for {STALL:g} s"
         failure = APITimeoutError(f"{work} got no whole answer {limit}")

@@ -54,9 +54,14 @@ async def _closed(guard: AsyncGenerator[None, None]) -> None:
 
 
 def _session(connector: aiohttp.TCPConnector, headers: dict[str, str]) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "klingmotion", **headers}
     )
+    # aiohttp would send a GET or DELETE that lost its connection once more, unseen: nobody here would know that one
+    # DELETE may have been carried out, or how often a look failed. A connection that is closed while idle is noticed
+    # without that.
+    session._retry_connection = False  # noqa: SLF001  # aiohttp has no public option for it
+    return session
 
 
 async def _closing(*sessions: aiohttp.ClientSession) -> AsyncGenerator[None, None]:

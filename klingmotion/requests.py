@@ -233,6 +233,7 @@ def delete_task(task_id: int, *, email: str | None = None) -> Request:
     return Request(
         endpoint=Endpoint.DELETE_TASK,
         method="DELETE",
+        fresh=True,
         path=f"/tasks/{task_id}",
         query=_account(email),
         email=email,
@@ -279,7 +280,9 @@ def capacity() -> Request:
 
 def untrack_task(task_id: int, *, email: str | None = None) -> Request:
     """DELETE /scheduler/<id> (section 2.9): tracking ends, the work goes on."""
-    return Request(endpoint=Endpoint.UNTRACK_TASK, method="DELETE", path=f"/scheduler/{task_id}", email=email)
+    return Request(
+        endpoint=Endpoint.UNTRACK_TASK, method="DELETE", fresh=True, path=f"/scheduler/{task_id}", email=email
+    )
 
 
 def list_uploaded(
@@ -310,7 +313,12 @@ def delete_uploaded(asset_ids: Sequence[int], *, email: str | None) -> Request:
         raise InvalidRequestError(f"1 to {MAX_DELETED} assets are deleted at once, got {len(asset_ids)}")
     query = {**_account(email), "id": ",".join(map(str, asset_ids))}
     return Request(
-        endpoint=Endpoint.DELETE_UPLOADED, method="DELETE", path="/assets/uploaded/", query=query, email=email
+        endpoint=Endpoint.DELETE_UPLOADED,
+        method="DELETE",
+        fresh=True,
+        path="/assets/uploaded/",
+        query=query,
+        email=email,
     )
 
 

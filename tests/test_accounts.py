@@ -19,7 +19,7 @@ from klingmotion import (
     NotFoundError,
     Request,
 )
-from klingmotion.emulator import Account, ByTime, Emulator, RateLimited, StallAfter, Status
+from klingmotion.emulator import Account, ByTime, DropAfter, Emulator, Fault, RateLimited, Reset, StallAfter, Status
 from klingmotion.emulator.artefacts import cover_png
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import CLIP, staged, submitted
@@ -122,6 +122,17 @@ async def test_an_untracking_whose_answer_was_lost_is_done() -> None:
         await session.untrack_task(task)
         assert emulator.books.count("untrack_task") == 2
         assert await session.running() == ()
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), Reset(after=True)], ids=repr)
+async def test_a_delete_whose_connection_was_lost_is_done(fault: Fault) -> None:
+    """Nothing is sent again unseen: that the first one may have been carried out is known."""
+    async with staged() as (emulator, session):
+        task = await submitted(session)
+        await session.wait_for_task(task)
+        emulator.fail("delete_task", fault)
+        await session.delete_task(task)
+        assert emulator.books.count("delete_task") == 2
 
 
 async def test_what_was_never_there_is_not_found_however_often_that_is_asked() -> None:

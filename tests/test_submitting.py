@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import pickle
+import socket
+from collections import Counter
 
 import pytest
 from aiohttp import web
@@ -15,6 +18,8 @@ from klingmotion import (
     AccountError,
     APIConnectionError,
     APIResponseError,
+    APITimeoutError,
+    Asset,
     AssetNotFoundError,
     AuthenticationError,
     InsufficientCreditsError,
@@ -46,6 +51,7 @@ from klingmotion.emulator import (
     Replace,
     Reset,
     StallAfter,
+    StallBefore,
     Status,
     Truncate,
     TruncateJson,
@@ -141,6 +147,34 @@ async def test_a_port_that_stays_closed_ends_the_submit_with_a_plain_error() -> 
         assert not caught.value.sent
         await emulator.open_port()
         assert emulator.books.tasks == []
+
+
+async def test_a_submit_that_finds_no_connection_in_time_was_not_sent() -> None:
+    """S1, S3: a backlog that is full lets nobody in; there is nothing to look for, and the error says so."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as others:
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                other.connect(server.getsockname())
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        async with MotionSession("user:1-example", base_url=url) as session:
+            asset = Asset(resource_url="https://cdn.example.test/a.mp4", cover_url="https://cdn.example.test/a.jpg")
+            with pytest.raises(APITimeoutError, match="found no connection") as caught:
+                await session.extract_motion(asset, timeout=1)
+            assert not caught.value.sent
+
+
+async def test_submits_beyond_the_connections_there_are_were_not_sent() -> None:
+    """S1, S3: those that wait for a free connection when the time is over, and only they."""
+    async with staged() as (emulator, session):
+        asset = await uploaded(session)
+        emulator.fail("submit_motion", StallBefore(600), times=None)
+        calls = (session.extract_motion(asset, timeout=1) for _ in range(110))
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        kinds = Counter(type(error) for error in errors)
+        assert kinds == {SubmitUncertainError: 100, APITimeoutError: 10}
+        assert emulator.books.count("submit_motion") == 100
 
 
 async def test_a_429_is_waited_out_and_posted_again() -> None:

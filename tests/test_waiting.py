@@ -35,7 +35,6 @@ from klingmotion.emulator import (
     Account,
     ByLooks,
     ByTime,
-    DropBefore,
     Empty,
     Emulator,
     Fault,
@@ -212,6 +211,7 @@ async def test_the_limit_of_failed_looks_ends_the_wait_with_the_last_cause(fault
         assert caught.value.ref is not None
         assert caught.value.ref.task_id == task.id
         assert "5 looks in a row" in caught.value.__notes__[0]
+        assert emulator.books.count("get_task") == 5, "nothing is sent again unseen"
         emulator.heal()
         await session.wait_for_task(caught.value.ref)
 
@@ -613,11 +613,16 @@ async def test_a_running_task_that_is_another_is_not_believed_either(listens: bo
     assert heard == []
 
 
-async def test_a_drop_on_a_kept_connection_is_survived() -> None:
-    """W4: aiohttp repeats such a GET once by itself; two drops are one failed look."""
+async def test_a_kept_connection_that_the_server_closes_is_replaced_silently() -> None:
+    """W4: no look fails for it, for it is noticed while nothing is under way."""
     async with staged() as (emulator, session):
-        emulator.fail("get_task", DropBefore(), DropBefore())
-        assert (await session.wait_for_task(emulator.add_task().id)).succeeded
+        task = emulator.add_task(outcome=Outcome(progress=ByTime(30, 30)))
+        watching = asyncio.create_task(session.wait_for_task(task.id, poll=PollPolicy(max_failed_looks=1)))
+        for _ in range(4):
+            await asyncio.sleep(10)
+            await emulator.close_port()
+            await emulator.open_port()
+        assert (await watching).succeeded
 
 
 @pytest.mark.parametrize("location", ["http://[bad", "//[", "http://h:99999999/x", ""])
