@@ -77,17 +77,27 @@ def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], Ex
     except KeyboardInterrupt:
         return on_interrupt(display)
     except BrokenPipeError:
+        _tell_unread(display)
         raise  # typer ends the command without a word
     except AnswerError as error:
         return failed(Lines(), error)  # there is nothing but stderr left to tell it on
     except ExceptionGroup as group:
         if group.subgroup(BrokenPipeError) is not None:
+            _tell_unread(display)
             raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from None
         if (lost := group.subgroup(AnswerError)) is not None:
             return failed(Lines(), _first(lost))
         return failed(display, group)
     except Exception as error:  # noqa: BLE001  # no traceback reaches a user, whatever it is
         return failed(display, error)
+
+
+def _tell_unread(display: Display) -> None:
+    """Nobody reads answers any more: what may have been paid for is told on stderr all the same."""
+    for track in display.tracks:
+        if track.ref is not None and not track.stage.is_last:
+            track.audience = Lines()
+            track.interrupted()
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -65,12 +66,8 @@ def answer_json(document: Mapping[str, Json]) -> None:
 
 def say(line: str) -> None:
     """One line about it. If that cannot be written, the work goes on: it may be paid for."""
-    try:
+    with contextlib.suppress(OSError):
         _write(sys.stderr, line)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        pass
 
 
 def _write(stream: TextIO | None, line: str) -> None:

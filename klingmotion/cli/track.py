@@ -99,7 +99,7 @@ class Track:
         emulated: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._audience = audience
+        self.audience = audience
         self.name = printable(name)
         self.clip = clip
         self.stage = Stage.QUEUED
@@ -258,7 +258,7 @@ class Track:
 
     def note(self, event: Event) -> None:
         """Tell of something that is no stage of its own."""
-        self._audience.show(self, event)
+        self.audience.show(self, event)
 
     def over(self) -> None:
         """It is over; the answer itself says how."""
@@ -272,7 +272,7 @@ class Track:
 
     def _step(self, stage: Stage, event: Event) -> None:
         self.stage = stage
-        self._audience.show(self, event)
+        self.audience.show(self, event)
 
     def _report(self, stage: Stage, event: Event, *, starts: bool) -> None:
         """A step of a transfer: its start, then now and then."""

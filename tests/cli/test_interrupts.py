@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from klingmotion import TaskRef
-from klingmotion.emulator import DropAfter, Outcome, StallAfter, StallBefore, ThreadedEmulator
+from klingmotion.emulator import ByTime, DropAfter, Outcome, StallAfter, StallBefore, ThreadedEmulator
 from tests.cli.shell import COMMAND, START, environment, objects, once, resumed, run, running
 
 #: Where Ctrl-C can come before a command has begun: while modules load, the application is built, its words are read.
@@ -155,6 +157,36 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word(emulator: Threaded
             assert command.process.stderr is not None
             assert command.process.stderr.read() == ""
         assert command.process.returncode == 1
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)], ids=["", "json"])
+def test_a_reader_that_leaves_is_told_what_was_paid_for(
+    emulator: ThreadedEmulator, clip: Path, tmp_path: Path, json: tuple[str, ...]
+) -> None:
+    """As in `klingmotion extract a.mp4 b.mp4 | head -1`: one is answered, the other's task goes on."""
+    emulator.next_tasks(Outcome(progress=ByTime(600, 600)), Outcome(progress=ByTime(1, 1)))
+    with running("extract", clip, clip, "--out", tmp_path, *json, emulator=emulator) as command:
+        while len(emulator.books.tasks) < 2:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        assert command.process.stdout is not None
+        command.process.stdout.close()
+        assert command.process.stderr is not None
+        talk = command.process.stderr.read()
+    assert command.process.returncode == 1
+    told = re.findall(r'"task_id":(\d+)', talk[talk.rindex("interrupted") :])
+    assert told == [str(emulator.books.tasks[0].task_id)]
+
+
+def test_a_listener_that_leaves_ends_nothing(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
+    """As in `klingmotion extract clip.mp4 2> >(head -1)`: the work may be paid for, and the answer comes."""
+    with running("extract", clip, "--out", tmp_path, emulator=emulator) as command:
+        command.until("submitting")
+        assert command.process.stderr is not None
+        command.process.stderr.close()
+        assert command.process.stdout is not None
+        assert command.process.stdout.read().strip().endswith(".bvh")
+    assert command.process.returncode == 0
 
 
 def test_an_answer_that_got_lost_is_no_second_submit(emulator: ThreadedEmulator, clip: Path) -> None:
