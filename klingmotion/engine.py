@@ -64,6 +64,18 @@ class Engine:
             )
         return self.calls.transport.now() + timeout
 
+    def policy(self, poll: PollPolicy | None) -> PollPolicy:
+        """How often to look: as this call says, or else the session.
+
+        Raises:
+            InvalidRequestError: It is no such policy.
+        """
+        if poll is None:
+            return self._poll
+        if not isinstance(poll, PollPolicy):
+            raise InvalidRequestError(f"poll must be a PollPolicy, got {poll!r:.80}")
+        return poll
+
     def ref(self, task: TaskLike, email: str | None) -> TaskRef:
         """The reference of a task, however it was named."""
         if isinstance(task, Task):
@@ -119,14 +131,14 @@ class Engine:
         request = requests.get_task(known_id(ref), email=ref.email)
         return await self.calls.repeat(request, replies.task(ref))
 
-    def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy | None, method: str) -> Wait:
+    def wait(self, target: Task | TaskRef, deadline: float | None, policy: PollPolicy, method: str) -> Wait:
         """A wait that has not begun yet; `method` is what was called for it."""
         return Wait(
             self.calls,
             self.known,
             self.roster,
             target,
-            policy=policy or self._poll,
+            policy=policy,
             deadline=deadline,
             method=method,
         )

@@ -169,6 +169,16 @@ def upload_asset(content_type: str, *, email: str | None = None) -> Request:
     )
 
 
+def checked_submit(*, max_jobs: int | None, reply_url: str | None, reply_ref: str | None) -> None:
+    """Refuse what no submit can carry, before anything is uploaded for it."""
+    if max_jobs is not None:
+        _checked_max_jobs(max_jobs)
+    if reply_url is not None:
+        checked_url("reply_url", reply_url)
+    if reply_ref is not None:
+        _checked_reply_ref(reply_ref)
+
+
 def submit_motion(
     resource_url: str,
     cover_url: str,

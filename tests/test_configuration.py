@@ -7,12 +7,13 @@ import pickle
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 import klingmotion
-from klingmotion import MotionSession
+from klingmotion import MotionSession, RetryPolicy
 from klingmotion.aiohttp_transport import AiohttpTransport
 from klingmotion.configuration import BASE_URL, checked_base_url, token_trouble
 from klingmotion.errors import ConfigurationError, KlingMotionError
@@ -286,3 +287,10 @@ def test_a_secret_is_found_however_it_is_spelled(spelled: str) -> None:
 def test_what_a_secret_is_not_in_stays_as_it_is(content: bytes) -> None:
     """Whatever is escaped in it, and in a time that grows with its length only."""
     assert Secret(SIGNS).taken_out_of(content) == content
+
+
+@pytest.mark.parametrize("wrong", [{"retry": 5}, {"poll": 5}, {"poll": RetryPolicy()}, {"http": 5}], ids=repr)
+def test_what_is_no_policy_is_refused_when_the_session_is_made(wrong: dict[str, Any]) -> None:
+    """Not after the first task is paid for."""
+    with pytest.raises(ConfigurationError):
+        MotionSession("user:1-example", **wrong)

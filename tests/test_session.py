@@ -10,6 +10,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,6 +20,7 @@ from klingmotion import (
     APIResponseError,
     AuthenticationError,
     ConfigurationError,
+    InvalidRequestError,
     KlingMotionError,
     MotionSession,
     PollPolicy,
@@ -358,3 +360,29 @@ async def test_closing_twice_at_once_while_requests_time_out_is_harmless() -> No
         await asyncio.gather(*(session.close() for _ in range(3)))
         ended = await asyncio.gather(*waits, return_exceptions=True)
         assert all(isinstance(error, TaskError) for error in ended)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"poll": 5}, {"timeout": "5"}, {"on_cancel": "stop"}, {"max_jobs": 51}, {"reply_url": "x"}, {"reply_ref": ""}],
+    ids=repr,
+)
+async def test_a_wrong_option_is_refused_before_anything_is_uploaded(wrong: dict[str, Any]) -> None:
+    """Bad input gets a clear error before anything is sent."""
+    async with staged() as (emulator, session):
+        with pytest.raises(InvalidRequestError):
+            await session.extract_motion(CLIP.read_bytes(), **wrong)
+        assert emulator.books.count() == 0
+
+
+async def test_what_is_no_motion_is_not_downloaded(tmp_path: Path) -> None:
+    """A task, as `wait_for_task` gives it, is an easy slip."""
+    async with staged() as (emulator, session):
+        wrongs: list[Any] = [await submitted(session), 17, None]
+        before = emulator.books.count()
+        for wrong in wrongs:
+            with pytest.raises(InvalidRequestError, match="must be a Motion"):
+                await session.download_motion(wrong, tmp_path)
+            with pytest.raises(InvalidRequestError, match="must be a Video"):
+                await session.download_video(wrong, tmp_path)
+        assert emulator.books.count() == before

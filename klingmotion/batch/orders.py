@@ -56,7 +56,7 @@ class Plan:
     settle: float
     #: How long one task is waited for.
     timeout: float | None
-    poll: PollPolicy | None
+    poll: PollPolicy
     reply_url: str | None
     hooks: Hooks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from klingmotion.batch.batch import Batch
@@ -98,12 +98,14 @@ class BatchMethods(SessionCore):
             InvalidRequestError: An argument is not usable. Nothing was sent.
         """
         self._engine.deadline(timeout)  # refuses what is no number of seconds
+        if isinstance(videos, str | bytes | os.PathLike) or not isinstance(videos, Iterable | AsyncIterable):
+            raise InvalidRequestError(f"videos must be an iterable of paths, such as a list, got {videos!r:.80}")
         plan = Plan(
-            out=None if out is None else Path(out),
+            out=_checked_out(out),
             parts=checked_parts(parts),
             settle=_checked_settle(settle),
             timeout=timeout,
-            poll=poll,
+            poll=self._engine.policy(poll),
             reply_url=None if reply_url is None else checked_url("reply_url", reply_url),
             hooks=Hooks(
                 on_start=on_start,
@@ -127,8 +129,8 @@ class BatchMethods(SessionCore):
     def _accounts(self, accounts: Sequence[str] | None) -> tuple[str, ...]:
         if accounts is None:
             return (self._engine.account(None) or UNNAMED,)
-        named = tuple(dict.fromkeys(checked_email(account) or "" for account in accounts))
-        if isinstance(accounts, str) or not named or UNNAMED in named:
+        named = () if isinstance(accounts, str) else tuple(dict.fromkeys(checked_email(one) or "" for one in accounts))
+        if not named or UNNAMED in named:
             raise InvalidRequestError(f"accounts must be a list of linked accounts, got {accounts!r}")
         return named
 
@@ -139,6 +141,14 @@ def _opened(journal: str | os.PathLike[str] | Journal | None) -> Journal:
     if journal is None or isinstance(journal, str | os.PathLike):
         return SqliteJournal(None if journal is None else Path(journal).absolute())
     return journal
+
+
+def _checked_out(out: str | os.PathLike[str] | None) -> Path | None:
+    if out is None:
+        return None
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InvalidRequestError(f"out must be a directory, and {out} is none")
+    return Path(out)
 
 
 def _checked_settle(value: float) -> float:

@@ -31,6 +31,8 @@ class SessionCore:
         http: aiohttp.ClientSession | None = None,
         transport: Transport | None = None,
     ) -> None:
+        if http is not None and not isinstance(http, aiohttp.ClientSession):
+            raise ConfigurationError(f"http must be an aiohttp.ClientSession, got {http!r:.80}")
         if transport is None:
             trouble = token_trouble(token)
             if trouble is not None:
@@ -40,6 +42,10 @@ class SessionCore:
             token = None  # as above, for whatever goes wrong from here on
             transport = AiohttpTransport(checked_base_url(base_url), secret, http=http)
         token = None
+        if not isinstance(retry, RetryPolicy) or not isinstance(poll, PollPolicy):
+            raise ConfigurationError(
+                f"retry must be a RetryPolicy and poll a PollPolicy, got {retry!r:.80}, {poll!r:.80}"
+            )
         self._engine = Engine(transport, retry=retry, poll=poll, email=checked_account(email))
 
     async def __aenter__(self) -> Self:

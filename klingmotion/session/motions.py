@@ -100,9 +100,10 @@ class MotionMethods(SessionCore):
             InvalidRequestError: The file or an argument is not usable. Nothing was sent.
             KlingMotionError: As `upload_asset`, `submit_motion` and `wait_for_motion`.
         """
-        deadline = self._engine.deadline(timeout)
+        deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
         account = self._engine.account(email)
+        requests.checked_submit(max_jobs=max_jobs, reply_url=reply_url, reply_ref=reply_ref)
         examined = None if isinstance(video, Asset) else await media.examine_as("video", video)
         cover_image = None if cover is None or isinstance(cover, Asset) else await media.examine_as("image", cover)
         if isinstance(video, Asset):
@@ -123,7 +124,7 @@ class MotionMethods(SessionCore):
             email=account,
             deadline=deadline,
         )
-        wait = self._engine.wait(task, deadline, poll, "wait_for_motion")
+        wait = self._engine.wait(task, deadline, policy, "wait_for_motion")
         async with wait.cared_for(on_cancel):
             await tell(on_submitted, task)
         del task  # what is asleep holds no task
@@ -161,11 +162,11 @@ class MotionMethods(SessionCore):
             KlingMotionError: An answer that ends the wait at once, or the last of `PollPolicy.max_failed_looks`
                 failures in a row.
         """
-        deadline = self._engine.deadline(timeout)
+        deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
         if (ref := self._engine.ref(task, email)).image_url is not None:
             raise InvalidRequestError(f"this task makes a video, no motion; {ref.wait_method}(ref) waits for it")
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_motion")
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, policy, "wait_for_motion")
         del task  # what is asleep holds no task
         return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
 
@@ -202,9 +203,14 @@ class MotionMethods(SessionCore):
             on_progress: Called with the bytes received so far of each part. If it raises, it is not called again.
 
         Raises:
+            InvalidRequestError: An argument is not usable. Nothing was sent.
             DownloadError: A file could not be fetched or saved, or is not what it should be, or the motion does not
                 have a part that was asked for. Other parts may have been saved.
         """
+        if not isinstance(motion, Motion):
+            raise InvalidRequestError(
+                f"motion must be a Motion, as wait_for_motion and motions give it, got {motion!r:.80}"
+            )
         return await self._engine.downloads.save(motion, Path(directory), parts=parts, on_progress=on_progress)
 
 

@@ -41,9 +41,9 @@ class TaskMethods(SessionCore):
         email: str | None = None,
     ) -> Task:
         """Wait until a task has succeeded, as `wait_for_motion` does, and give the task itself."""
-        deadline = self._engine.deadline(timeout)
+        deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_task")
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, policy, "wait_for_task")
         del task  # what is asleep holds no task
         return await wait.final(on_change, on_cancel)
 
@@ -64,17 +64,17 @@ class TaskMethods(SessionCore):
         """
         self._engine.ref(task, email)  # refuses what is no task here, not at the first step; so does the next line
         self._engine.deadline(timeout)
-        return self._watched(task, timeout, poll, email)
+        return self._watched(task, timeout, self._engine.policy(poll), email)
 
     async def _watched(
-        self, task: TaskLike, timeout: float | None, poll: PollPolicy | None, email: str | None
+        self, task: TaskLike, timeout: float | None, policy: PollPolicy, email: str | None
     ) -> AsyncIterator[Task]:
         deadline = self._engine.deadline(timeout)
         target = await self._engine.target(task, email, deadline)
         if isinstance(target, Task) and target.is_final:
             yield target
             return
-        with self._engine.wait(target, deadline, poll, "watch_task") as wait:
+        with self._engine.wait(target, deadline, policy, "watch_task") as wait:
             while True:
                 seen = await wait.next_change()
                 yield seen

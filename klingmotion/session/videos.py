@@ -9,6 +9,7 @@ from typing import Unpack
 from klingmotion import media, requests
 from klingmotion.callbacks import OnTask, tell
 from klingmotion.engine import TIMEOUT, Engine, TaskLike
+from klingmotion.errors import InvalidRequestError
 from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.fetching import OnDownload
 from klingmotion.forms import VideoOptions
@@ -104,11 +105,11 @@ class VideoMethods(SessionCore):
             InvalidRequestError: A file or an argument is not usable. Nothing was sent.
             KlingMotionError: As `submit_video` and `wait_for_video`.
         """
-        deadline = self._engine.deadline(timeout)
+        deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
         order = _Order(self._engine, motion, image, options, reply_url=reply_url, reply_ref=reply_ref, email=email)
         task = await order.submit(on_progress=on_progress, deadline=deadline)
-        wait = self._engine.wait(task, deadline, poll, "wait_for_video")
+        wait = self._engine.wait(task, deadline, policy, "wait_for_video")
         async with wait.cared_for(on_cancel):
             await tell(on_submitted, task)
         del task  # what is asleep holds no task
@@ -128,9 +129,9 @@ class VideoMethods(SessionCore):
 
         Arguments and errors are those of `wait_for_motion`; nothing has to be listed, for a task shows its works.
         """
-        deadline = self._engine.deadline(timeout)
+        deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
-        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, poll, "wait_for_video")
+        wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, policy, "wait_for_video")
         del task  # what is asleep holds no task
         return Video(task=await wait.final(on_change, on_cancel))
 
@@ -159,6 +160,8 @@ class VideoMethods(SessionCore):
         Raises:
             DownloadError: Neither file could be fetched or saved.
         """
+        if not isinstance(video, Video):
+            raise InvalidRequestError(f"video must be a Video, as wait_for_video gives it, got {video!r:.80}")
         account = self._engine.account(email or video.task.ref.email)
         return await VideoDownloads(self._engine.calls).save(
             video, Path(directory), email=account, on_progress=on_progress

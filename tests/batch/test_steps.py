@@ -329,12 +329,12 @@ async def test_a_disk_that_takes_no_file_leaves_the_clip_to_be_done(tmp_path: Pa
         assert not list(at.out.glob(".*"))
 
 
-async def test_an_out_that_is_a_file_costs_no_motion(tmp_path: Path) -> None:
+async def test_an_out_that_cannot_be_made_costs_no_motion(tmp_path: Path) -> None:
     """B3: nothing can be saved; everything is there for the next run."""
     async with bench(tmp_path) as at:
         clips = at.clips(3)
         at.out.write_text("a file")
-        outcomes = await at.run(clips, out=at.out, parts=["bvh"])
+        outcomes = await at.run(clips, out=at.out / "inside", parts=["bvh"])
         assert statuses(outcomes) == {"unfinished": 3}
         at.out.unlink()
         assert statuses(await at.run(clips, out=at.out, parts=["bvh"])) == {"done": 3}
@@ -1401,7 +1401,7 @@ async def test_two_runs_that_the_lock_did_not_keep_apart_pay_for_no_clip_twice(t
 NONSENSE: list[dict[str, Any]] = [
     {"settle": 0}, {"settle": float("nan")}, {"settle": True}, {"concurrency": 0}, {"concurrency": 51},
     {"concurrency": 2.0}, {"accounts": []}, {"accounts": "ann@example.com"}, {"accounts": [""]}, {"timeout": -1},
-    {"reply_url": "no url"}, {"parts": ["fbx"]}, {"parts": "bvh"}, {"parts": []},
+    {"reply_url": "no url"}, {"parts": ["fbx"]}, {"parts": "bvh"}, {"parts": []}, {"poll": 5}, {"out": __file__},
 ]  # fmt: skip
 
 
@@ -1412,9 +1412,17 @@ async def test_an_argument_that_makes_no_sense_is_refused_before_anything_is_don
     """Not clip by clip, and not after the first task is paid for."""
     async with bench(tmp_path) as at:
         with pytest.raises(InvalidRequestError):
-            at.batch(at.clips(1), out=at.out, **options)
+            at.batch(at.clips(1), **{"out": at.out, **options})
         assert at.emulator.books.count() == 0
         assert not at.journal.exists()
+
+
+@pytest.mark.parametrize("videos", ["dance.mp4", b"dance.mp4", Path("dance.mp4"), 5, None], ids=repr)
+async def test_a_single_path_is_no_list_of_clips(tmp_path: Path, videos: Any) -> None:
+    """Each of its letters would be one."""
+    async with bench(tmp_path) as at:
+        with pytest.raises(InvalidRequestError, match="videos must be an iterable of paths"):
+            at.batch(videos)
 
 
 async def test_an_outage_of_minutes_is_waited_through(tmp_path: Path) -> None:
