@@ -50,6 +50,8 @@ class AiohttpTransport:
     """
 
     def __init__(self, base_url: str, token: str | Secret, *, http: aiohttp.ClientSession | None = None) -> None:
+        if http is not None and not isinstance(http, aiohttp.ClientSession):
+            raise ConfigurationError(f"http must be an aiohttp.ClientSession, got {http!r:.80}")
         self._base_url = base_url
         self._base = URL(base_url, encoded=True)
         self._path = self._base.raw_path.rstrip("/")
@@ -304,9 +306,13 @@ async def _opened(
     """The answer to a download, as far as its headers."""
     silence = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
     limit = limits.within(_OPENING)
+    failure: KlingMotionError
     try:
         with limit:
             return await http.get(url, headers=headers, timeout=silence, raise_for_status=False)
+    except (aiohttp.TooManyRedirects, aiohttp.RedirectClientError) as error:
+        why = f"its host redirects to nowhere ({type(error).__name__})"
+        failure = DownloadError(f"the link {bare(str(url))!r} cannot be followed: {why}", url=str(url), status=400)
     except (aiohttp.ClientError, OSError) as error:
         failure = translated(error, work, _OPENING if limit.expired else None)
     except (RuntimeError, AttributeError):  # as in `_exchange`

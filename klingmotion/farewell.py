@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from klingmotion import requests
+from klingmotion import replies, requests
 from klingmotion.calls import Calls, logger
 from klingmotion.errors import InvalidRequestError, KlingMotionError
 from klingmotion.refs import TaskRef
@@ -36,7 +36,7 @@ async def farewell(calls: Calls, ref: TaskRef, on_cancel: OnCancel) -> None:
 
     async def say_it() -> None:
         try:
-            await calls.answer(request, limit=FAREWELL)
+            replies.check(request, await calls.answer(request, limit=FAREWELL), calls.transport.utcnow())
         except KlingMotionError as error:
             logger.warning("on_cancel=%s: %s", on_cancel, error, extra={"task_id": ref.task_id})
 

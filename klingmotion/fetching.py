@@ -177,6 +177,9 @@ class _Transfer:
         if begins not in (0, offset):
             self._validator = None
             raise DownloadError(f"{bare(self._url)} gave another part than was asked for", url=self._url)
+        if begins and (_is_of_another_version(download, self._validator) or self._total not in (None, total)):
+            self._validator = None  # from its first byte, then
+            raise DownloadError(f"{bare(self._url)} changed while it was fetched", url=self._url)
         self._total = total
         self._validator = _validator(download)
         self._received = begins
@@ -226,6 +229,14 @@ def _validator(download: Download) -> str | None:
         return None
     etag = download.headers.get("etag", "")
     return etag if etag and not etag.startswith("W/") else download.headers.get("last-modified")
+
+
+def _is_of_another_version(download: Download, validator: str | None) -> bool:
+    """Whether a part says that it is of another version than `validator` names: not every host heeds If-Range."""
+    if validator is None:
+        return False
+    told = download.headers.get("etag" if validator.startswith('"') else "last-modified")
+    return told is not None and told != validator
 
 
 def _again(error: KlingMotionError) -> bool:

@@ -23,6 +23,7 @@ from klingmotion.refusals import is_passing
 from klingmotion.replies import Match
 from klingmotion.requests import MAX_PAGE_SIZE
 from klingmotion.retry import PollPolicy, poll
+from klingmotion.videos import makes_video, task_type
 
 #: Pages followed at most: 100,000 motions.
 _MOST_PAGES = 1000
@@ -121,6 +122,8 @@ class MotionSearch:
             return None
         self._failures = 0
         strongest = [match.motion for match in found if match.rank == min(other.rank for other in found)]
+        works = {work.work_id for work in self._task.works} - {None}
+        strongest = [motion for motion in strongest if motion.work_id in works] or strongest
         self._several = len(strongest)
         return strongest[0] if len(strongest) == 1 else None
 
@@ -176,6 +179,8 @@ class MotionSearch:
             ) from self._last_error
         if self._listings and now >= self._give_up_at():
             what = f"{self._several} entries may be it and none is guessed" if self._several else "no entry is its own"
+            if makes_video(self._task):
+                what = f"{what}; by its type, {task_type(self._task)}, it makes a video: wait_for_video gives that"
             raise self._ended(
                 MotionNotListedError,
                 f"task {self._task.id} succeeded, but of {self._entries} motions listed {what},"

@@ -191,23 +191,34 @@ def _check_video(name: str, file: BinaryIO, size: int, length: Length) -> None:
         )
 
 
+#: What the outermost boxes of an MP4 or QuickTime file are called.
+_BOXES = frozenset(
+    b"ftyp moov mdat free skip wide pnot udta uuid meta moof mfra sidx ssix styp prft emsg pdin PICT junk".split()
+)
+
+
 def _is_whole(file: BinaryIO, size: int) -> bool:
-    """Whether the top-level boxes of an MP4 or QuickTime file fill it exactly and one of them describes the video."""
-    position, described = 0, False
+    """Whether the top-level boxes of an MP4 or QuickTime file fill it and one of them describes the video.
+
+    What stands behind all that a video needs, and is no box, is what cameras append for themselves.
+    """
+    position, seen = 0, set[bytes]()
     while position + 8 <= size:
         file.seek(position)
         header = file.read(16)
-        length = int.from_bytes(header[:4])
+        length, kind = int.from_bytes(header[:4]), header[4:8]
+        if {b"moov", b"mdat"} <= seen and kind not in _BOXES:
+            return True
         smallest = 8
         if length == 1:
             length, smallest = int.from_bytes(header[8:16]), 16
         elif length == 0:  # to the end of the file
             length = size - position
-        described = described or header[4:8] == b"moov"
+        seen.add(kind)
         if length < smallest:
             return False
         position += length
-    return described and 0 <= size - position < 8  # a few bytes of padding are common
+    return b"moov" in seen and 0 <= size - position < 8  # a few bytes of padding are common
 
 
 def _duration(name: str, file: BinaryIO) -> float | None:

@@ -6,7 +6,6 @@ Its own clocks and limits are not used: sleeping and the time come from the call
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -34,6 +33,9 @@ _SOONEST = 0.25
 #: times `PollPolicy.first`, at most so many seconds. (Tasks take 20 s and more, as far as is known.)
 _FAR, _EARLY_FIRSTS, _EARLY = 0.28, 5.0, 25.0
 
+#: Seconds that are none that were meant: 30 years.
+_LONGEST = 1e9
+
 #: How much longer waits are while hardly any task ends.
 _THINNED = 2.5
 
@@ -52,9 +54,9 @@ class Clock(Protocol):
 
 
 def _seconds(instance: object, attribute: Attribute[float], value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
         name = f"{type(instance).__name__}.{attribute.name}"
-        raise ConfigurationError(f"{name} must be a finite number of seconds, 0 or more, got {value!r}")
+        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {_LONGEST:.0e}, got {value!r:.80}")
 
 
 def _share(instance: object, attribute: Attribute[float], value: float) -> None:

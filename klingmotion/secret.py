@@ -14,13 +14,15 @@ _BACKSLASH, _PERCENT = b"\\%"
 class Secret:
     """A text that shows itself to no one by accident."""
 
-    __slots__ = ("_encoded", "_escaped", "_plain", "_text")
+    __slots__ = ("_encoded", "_escaped", "_plain", "_tail", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._encoded = text.encode()
         #: Its longest part that is the same in every spelling.
         self._plain = max(_PLAIN.findall(self._encoded), key=len, default=b"")
+        #: What a server may repeat without what stands before it: all behind the name of whose it is.
+        self._tail = self._encoded.partition(b":")[2] or self._encoded
         self._escaped: re.Pattern[bytes] | None = None
 
     def reveal(self) -> str:
@@ -29,7 +31,8 @@ class Secret:
 
     def taken_out_of(self, content: bytes) -> bytes:
         """`content`, with asterisks wherever it repeats the text: as it is, or escaped as in JSON or in a URL."""
-        content = content.replace(self._encoded, b"***")
+        if self._tail in content:  # hardly ever
+            content = content.replace(self._encoded, b"***").replace(self._tail, b"***")
         if (_BACKSLASH in content or _PERCENT in content) and self._plain in content:  # hardly ever
             if self._escaped is None:
                 self._escaped = re.compile(b"".join(map(_spellings, self._text)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from klingmotion import (
@@ -112,6 +113,26 @@ async def test_two_entries_of_one_video_are_not_guessed_between() -> None:
         emulator.add_motion(source_url=task.ref.resource_url)
         with pytest.raises(MotionNotListedError, match="2 entries may be it"):
             await session.wait_for_motion(task)
+
+
+async def test_an_entry_that_comes_twice_is_told_by_its_work() -> None:
+    """R2: one of them does not name the work; the task does."""
+    async with staged() as (emulator, session):
+        done = await session.wait_for_task(await submitted(session))
+        entry = {"workName": "Walk", "taskId": done.id, "extData": {"bvh_binary": "https://x.test/b.zip"}}
+        emulator.fail("list_motions", Replace([entry, {**entry, "workId": done.works[0].work_id}]))
+        motion = await session.wait_for_motion(done)
+        assert motion.work_id == done.works[0].work_id
+
+
+async def test_a_task_that_makes_a_video_says_so() -> None:
+    """Its motion would be waited for in vain; the error names the way to what it makes."""
+    async with staged(poll=PollPolicy(listing_patience=5)) as (emulator, session):
+        done = await session.wait_for_task(await submitted(session))
+        emulator.fail("list_motions", Replace([]), times=None)
+        video = attrs.evolve(done, type="m2v_motion_control")
+        with pytest.raises(MotionNotListedError, match=r"m2v_motion_control, it makes a video: wait_for_video"):
+            await session.wait_for_motion(video)
 
 
 async def test_a_malformed_stranger_on_the_page_does_no_harm() -> None:

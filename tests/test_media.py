@@ -112,6 +112,7 @@ GOOD = [
     pytest.param(moov(5) + box(b"mdat", b"frames"), "video/quicktime", id="old QuickTime without ftyp"),
     pytest.param(film(5) + bytes(7), "video/mp4", id="a few bytes of padding"),
     pytest.param(film(5) + box(b"free", bytes(1000)), "video/mp4", id="free space"),
+    pytest.param(film(5) + b"\x124 a maker's trailer 8db42d694ccc418790edff439fe026bf", "video/mp4", id="a trailer"),
     pytest.param(film(5) + struct.pack(">I4s", 0, b"mdat") + b"frames", "video/mp4", id="a box to the end"),
     pytest.param(film(5) + wide_box(b"mdat", b"frames"), "video/mp4", id="a wide box"),
     pytest.param(film(0), "video/mp4", id="length not told"),

@@ -32,7 +32,7 @@ from klingmotion.retry import UNTOLD_PAUSE, PollPolicy, RetryPolicy, poll, retry
 #: A loaded machine is no finding.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-SECONDS: list[object] = [-1, -0.001, math.inf, math.nan, True, "5", None]
+SECONDS: list[object] = [-1, -0.001, math.inf, math.nan, 10**40, True, "5", None]
 SHARES: list[object] = [-0.01, 1.01, math.nan, math.inf, True, "0.1", None]
 COUNTS: list[object] = [0, -1, 1.0, 2.5, True, "5", None]
 

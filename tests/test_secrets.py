@@ -45,6 +45,7 @@ FAULTS: list[Fault] = [
     Status(500, {"error": f"no entry for Bearer {CANARY}", "message": CANARY}),
     Status(401, {"error": f"Unauthorized: {CANARY}", "code": 401}),
     Status(404, CANARY),
+    Status(401, {"error": f"token {CANARY.partition(':')[2]} is not known"}),
     Status(401, '{"error": "no ' + CANARY.replace(":", "\\u003a").replace("-", "\\u002d") + '"}'),
     Status(401, f"<p>/login?token={CANARY.replace(':', '%3A')}</p>"),
     Status.moderation(),

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 import pytest
 from aiohttp import web
+from attrs import define
 
 from klingmotion import (
     AiohttpTransport,
@@ -47,6 +48,7 @@ from klingmotion.emulator import (
     Fault,
     Html,
     IgnoreRange,
+    Redirect,
     Replace,
     ServeBytes,
     Slow,
@@ -55,7 +57,7 @@ from klingmotion.emulator import (
     ThreadedEmulator,
 )
 from klingmotion.emulator.artefacts import cover_png
-from klingmotion.emulator.exchange import Exchange
+from klingmotion.emulator.exchange import Exchange, Reply
 from klingmotion.fetching import Fetcher
 from klingmotion.media import Media
 from klingmotion.progress import Teller
@@ -381,6 +383,54 @@ async def test_a_host_without_ranges_is_asked_for_the_whole_again(tmp_path: Path
         files = await session.download_motion(motion, tmp_path, parts=["video"])
         assert files.video is not None
         assert files.video.read_bytes() == CLIP.read_bytes()
+
+
+@define
+class Replaced:
+    """The file is another one from the second request on, and the host heeds no If-Range."""
+
+    etag: str | None
+    longer: int = 0
+    asked: int = 0
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        self.asked += 1
+        if self.asked == 1:
+            return await CutAt(50_000).play(exchange)
+        reply = await exchange.work()
+        whole = bytes(len(CLIP.read_bytes()) + self.longer)
+        headers = {name: value for name, value in reply.headers.items() if name not in ("ETag", "Content-Range")}
+        if self.etag:
+            headers["ETag"] = self.etag
+        if reply.status == 206:
+            headers["Content-Range"] = f"bytes 50000-{len(whole) - 1}/{len(whole)}"
+        body = whole[50_000:] if reply.status == 206 else whole
+        changed = Reply(status=reply.status, body=body, content_type=reply.content_type, headers=headers)
+        return await exchange.send(changed)
+
+
+@pytest.mark.parametrize("fault", [Replaced('"another"'), Replaced(None, longer=5)], ids=["mark", "length"])
+async def test_two_versions_of_a_file_are_never_spliced(tmp_path: Path, fault: Replaced) -> None:
+    """R4: the rest is of another version than what is here, so all of it is fetched anew."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", fault, times=None)
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert set(files.video.read_bytes()) == {0}
+        assert fault.asked == 3
+
+
+@pytest.mark.parametrize("origin", ["ftp://x.test", "javascript:0", ""], ids=["ftp", "no URL", "to itself"])
+async def test_a_link_that_leads_nowhere_is_a_download_error(tmp_path: Path, origin: str) -> None:
+    """R4: fetching it again would not help."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", Redirect(origin), times=None)
+        began = now()
+        with pytest.raises(DownloadError, match="cannot be followed"):
+            await session.download_motion(motion, tmp_path, parts=["video"])
+        assert now() == began
 
 
 async def test_progress_of_downloads_is_told_by_part(tmp_path: Path) -> None:

@@ -416,6 +416,19 @@ async def test_a_farewell_that_stalls_takes_two_seconds_at_most() -> None:
         assert 1.89 < now() - began <= 2.1
 
 
+async def test_a_farewell_that_is_refused_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """W8: a task without works cannot be deleted; whoever asked for it reads that in the log."""
+    async with staged(Emulator(progress=ByTime(500, 500))) as (_, session):
+        task = await submitted(session)
+        waiting = asyncio.create_task(session.wait_for_task(task, on_cancel="delete"))
+        await asyncio.sleep(20)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert "on_cancel=delete: " in caplog.text
+    assert "No works found" in caplog.text
+
+
 async def test_a_second_cancellation_ends_the_farewell_at_once() -> None:
     """W8: the request itself is not torn down."""
     async with staged(Emulator(progress=ByTime(500, 500))) as (emulator, session):

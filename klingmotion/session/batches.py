@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from klingmotion.batch.journal import UNNAMED, Journal
 from klingmotion.batch.orders import Hooks, Orders, Plan
 from klingmotion.batch.outcome import Outcome
 from klingmotion.downloads import Part, checked_parts
-from klingmotion.engine import TIMEOUT
+from klingmotion.engine import LONGEST, TIMEOUT
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Task, UploadProgress
 from klingmotion.requests import MAX_JOBS, checked_email, checked_url
@@ -152,8 +151,8 @@ def _checked_out(out: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _checked_settle(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise InvalidRequestError(f"settle must be a finite number of seconds above 0, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
+        raise InvalidRequestError(f"settle must be a number of seconds above 0, got {value!r:.80}")
     return value
 
 

@@ -31,8 +31,6 @@ class SessionCore:
         http: aiohttp.ClientSession | None = None,
         transport: Transport | None = None,
     ) -> None:
-        if http is not None and not isinstance(http, aiohttp.ClientSession):
-            raise ConfigurationError(f"http must be an aiohttp.ClientSession, got {http!r:.80}")
         if transport is None:
             trouble = token_trouble(token)
             if trouble is not None:
