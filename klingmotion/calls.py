@@ -75,7 +75,7 @@ async def _noted(request: Request, sent: Awaitable[Response], clock: Transport) 
         raise
     logger.debug("%s %s: %d in %.2f s", request.method, request.path, response.status, clock.now() - began)
     if request.endpoint is Endpoint.GET_TASK and response.status not in (200, 429):
-        logger.info("a look failed: %s", f"the server answered {response.status}")
+        logger.info("a look failed: %s", f"{request.method} {request.path} was answered with {response.status}")
     return response
 
 

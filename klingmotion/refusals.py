@@ -94,23 +94,42 @@ def _texts(response: Response) -> tuple[str | None, str | None, str | None]:
     return texts[0], texts[1], code
 
 
-def _class_of(endpoint: Endpoint, status: int, error: str | None, code: str | None) -> tuple[type[APIStatusError], str]:
-    if status == 404 and code is not None and code.endswith(".ResourceNotFound"):
-        return AssetNotFoundError, "Kling does not know the asset; upload it again with upload_asset"
-    if code is not None and code.endswith(".PIC_NOT_MATCHED"):
-        return PersonNotFoundError, "give an image that shows the whole person clearly"
-    if endpoint in _OTHER_WAYS and status in (404, 405, 410) and code is None and not _EXPLAINED.search(error or ""):
-        return EndpointUnavailableError, _OTHER_WAYS[endpoint]
-    if status == 500 and error:  # `message` alone never decides: it says "busy" where moderation is meant
-        if (code or "").startswith("CM_EXT.") or "community guidelines" in error.lower():
-            return ModerationError, "the same input will be refused again"
-        if code:
-            return RejectedInputError, "change the input as the text says; the same will be refused again"
+Meaning = tuple[type[APIStatusError], str]
+
+
+def _class_of(endpoint: Endpoint, status: int, error: str | None, code: str | None) -> Meaning:
+    """Error class and what to do next."""
+    special = _of_endpoint(endpoint, status, error, code) or _of_text(status, error, code)
+    if special is not None:
+        return special
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:
         return InternalServerError, "nothing certain is known; it may be a passing fault"
     return APIStatusError, "the answer has no documented meaning here"
+
+
+def _of_endpoint(endpoint: Endpoint, status: int, error: str | None, code: str | None) -> Meaning | None:
+    """What means something of its own at one endpoint."""
+    if endpoint is Endpoint.DELETE_TASK and status == 404 and "works" in (error or "").lower():
+        return NotFoundError, "a task has no works before its end: wait for that, or end its tracking with untrack_task"
+    if endpoint in _OTHER_WAYS and status in (404, 405, 410) and code is None and not _EXPLAINED.search(error or ""):
+        return EndpointUnavailableError, _OTHER_WAYS[endpoint]
+    return None
+
+
+def _of_text(status: int, error: str | None, code: str | None) -> Meaning | None:
+    """What code and text tell more of than the status."""
+    if status == 404 and code is not None and code.endswith(".ResourceNotFound"):
+        return AssetNotFoundError, "Kling does not know the asset; upload it again with upload_asset"
+    if code is not None and code.endswith(".PIC_NOT_MATCHED"):
+        return PersonNotFoundError, "give an image that shows the whole person clearly"
+    if status == 500 and error:  # `message` alone never decides: it says "busy" where moderation is meant
+        if (code or "").startswith("CM_EXT.") or "community guidelines" in error.lower():
+            return ModerationError, "the same input will be refused again"
+        if code:
+            return RejectedInputError, "change the input as the text says; the same will be refused again"
+    return None
 
 
 def status_error(request: Request, response: Response, now: datetime) -> APIStatusError:

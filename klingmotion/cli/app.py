@@ -33,7 +33,7 @@ _EPILOG: Final = """\
   klingmotion demo
   klingmotion extract dance.mp4 --emulator
 
-  export USEAPI_TOKEN=user:<number>-<letters>
+  export USEAPI_TOKEN='user:<number>-<letters>'
   klingmotion extract dance.mp4 walk.mp4 --out motions
   klingmotion batch clips --journal run.db --out motions
   klingmotion create --image me.png --motion dance.mp4 --out videos
@@ -114,6 +114,8 @@ def application() -> typer.Typer:
     for name, function, panel in COMMANDS:
         settings = _SETTINGS.get(name)
         app.command(name, help=_help(function), rich_help_panel=panel, context_settings=settings)(function)
+    # What somebody looks for after an interruption: not a command of its own, so it is in no list.
+    app.command("resume", help=_help(tasks.wait), hidden=True)(tasks.wait)
     return app
 
 

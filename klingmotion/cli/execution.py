@@ -77,13 +77,13 @@ def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], Ex
     except KeyboardInterrupt:
         return on_interrupt(display)
     except BrokenPipeError:
-        _tell_unread(display)
+        _tell_unread(display, on_interrupt)
         raise  # typer ends the command without a word
     except AnswerError as error:
         return failed(Lines(), error)  # there is nothing but stderr left to tell it on
     except ExceptionGroup as group:
         if group.subgroup(BrokenPipeError) is not None:
-            _tell_unread(display)
+            _tell_unread(display, on_interrupt)
             raise BrokenPipeError(errno.EPIPE, "nobody reads any more") from None
         if (lost := group.subgroup(AnswerError)) is not None:
             return failed(Lines(), _first(lost))
@@ -92,9 +92,12 @@ def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], Ex
         return failed(display, error)
 
 
-def _tell_unread(display: Display) -> None:
-    """Nobody reads answers any more: what may have been paid for is told on stderr all the same."""
-    for track in display.tracks:
+def _tell_unread(display: Display, on_interrupt: Callable[[Display], ExitCode]) -> None:
+    """Nobody reads answers any more: what may have been paid for is told on stderr all the same.
+
+    A command that leaves nothing behind that way, for it keeps a journal, leaves nothing behind this way.
+    """
+    for track in display.tracks if on_interrupt is left_behind else ():
         if track.ref is not None and not track.stage.is_last:
             track.audience = Lines()
             track.interrupted()

@@ -103,6 +103,7 @@ _SPOKEN: Final[tuple[tuple[str, str], ...]] = (
     (r"^(timeout|settle|concurrency|prompt|mode|element|duration)(?= (?:must|needs) )", r"--\1"),
     (r"(?<=[:,d] )(duration|element)(?= \(only|,)", r"--\1"),
     (r" with upload_asset$", ""),
+    (r" with untrack_task$", " with `klingmotion running --untrack`"),
     (r"^base_url ", "$KLINGMOTION_BASE_URL "),
     (r" ssl:(?:default|True|False)(?= \[)", ""),
 )
@@ -197,6 +198,8 @@ def exit_code(error: BaseException) -> ExitCode:
     """The exit code an error stands for."""
     if isinstance(error, ConfigurationError) and str(error) == token_trouble(None):
         return ExitCode.ACCOUNT
+    if isinstance(error, BadRequestError) and re.search("email|account", error.error or "", re.IGNORECASE):
+        return ExitCode.ACCOUNT  # it is missing, or not linked
     return next((code for kind, code in _TABLE if isinstance(error, kind)), ExitCode.OTHER)
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from klingmotion.batch.batch import Batch
 from klingmotion.batch.journal import State
@@ -270,7 +270,7 @@ class Run:
         open_clips |= self._interrupted and not self._tally.over
         goes_on = not self._order.emulated and not isinstance(trouble, _PREMATURE)
         resume = self._order.command(clips=not self._all_known) if open_clips and goes_on else None
-        failure = None if trouble is None else Failure.of(trouble, emulated=self._order.emulated)
+        failure = None if trouble is None else _failure_of(trouble, emulated=self._order.emulated)
         code = self._tally.exit_code if failure is None else failure.exit_code
         if self._interrupted:
             code = ExitCode.INTERRUPTED
@@ -314,6 +314,12 @@ class Run:
         if may_retry:
             say("to try again what failed, which is paid for again:")
             say(f"  {self._order.command(clips=not self._all_known, retry_failed=True)}")
+
+
+def _failure_of(error: Exception, *, emulated: bool) -> Failure:
+    """The failure that ends a batch, in the words of this command: its accounts have an option of their own."""
+    failure = Failure.of(error, emulated=emulated)
+    return evolve(failure, message=failure.message.replace("`--email`", "`--account`"))
 
 
 def _of_journal(error: OSError, journal: Path) -> JournalError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from klingmotion import TaskRef
-from klingmotion.emulator import Fault, Outcome, Status, ThreadedEmulator
+from klingmotion.emulator import ByTime, Fault, Outcome, Status, ThreadedEmulator
 from tests.cli.shell import COMMAND, START, environment, resumed, run, run_apart
 
 
@@ -244,3 +244,33 @@ def test_debug_shows_the_log_and_never_the_token(emulator: ThreadedEmulator) -> 
     assert "mine=true" not in done.stderr
     assert "Traceback" in done.stderr
     assert emulator.token not in done.stderr
+
+
+def test_an_account_that_is_not_linked_is_a_matter_of_accounts(
+    emulator: ThreadedEmulator, clip: Path, tmp_path: Path
+) -> None:
+    """The API says 400 to it; a batch names its own option."""
+    wrong = "nobody@example.com"
+    options: list[str | Path] = ["--journal", tmp_path / "run.db", "--out", tmp_path]
+    for arguments in (["list", "--email", wrong], ["submit", clip, "--email", wrong]):
+        assert run(*arguments, emulator=emulator).returncode == 3
+    done = run("batch", clip, *options, "--account", wrong, emulator=emulator)
+    assert done.returncode == 3
+    assert "`--account`" in done.stderr
+    assert "--email" not in done.stderr
+
+
+def test_a_running_task_that_cannot_be_deleted_says_why(emulator: ThreadedEmulator) -> None:
+    """There is nothing to delete before it has works."""
+    task = emulator.run(lambda inner: inner.add_task(outcome=Outcome(progress=ByTime(600, 600))))
+    done = run("delete", str(task.id), "--yes", emulator=emulator)
+    assert done.returncode == 5
+    assert "a task has no works before its end" in done.stderr
+    assert "`klingmotion running --untrack`" in done.stderr
+
+
+def test_resume_is_another_name_of_wait(emulator: ThreadedEmulator) -> None:
+    """It is what somebody looks for after an interruption."""
+    task = emulator.run(lambda inner: inner.add_task(ended=True))
+    done = run("resume", str(task.id), emulator=emulator)
+    assert (done.returncode, done.stdout) == (0, run("wait", str(task.id), emulator=emulator).stdout)
