@@ -238,6 +238,10 @@ class Conductor:
             if row.postponed:  # its file was not where it had been, and here it is under another name
                 await self._journal.release(row, self._now())
             self._queues.put_new()
+        elif row.state is State.DONE and row.files is None and self._orders.plan.out is not None:
+            self.register.open(row.key, given)
+            ready = await self._journal.step(row, State.READY, self._now(), Change(note="to be saved after all"))
+            self._carry_on(ready or row, None)
         else:
             self.register.tell(row, given, earlier=row.updated_at < self._began)
 

@@ -39,7 +39,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.SUBMITTING: frozenset({State.SUBMITTED, State.ASSETS, State.NEW, State.FAILED, State.UNCERTAIN}),
     State.SUBMITTED: frozenset({State.READY, State.FAILED}),
     State.READY: frozenset({State.READY, State.DONE, State.FAILED}),
-    State.DONE: frozenset(),
+    State.DONE: frozenset({State.READY}),  # only if files are wanted that were not before
     State.FAILED: frozenset({State.NEW}),  # only if the user says so
     State.UNCERTAIN: frozenset({State.SUBMITTED, State.ASSETS}),  # found after all, or to be sent again
 }

@@ -56,6 +56,7 @@ ALLOWED = {
     ("ready", "ready"),
     ("ready", "done"),
     ("ready", "failed"),
+    ("done", "ready"),
     ("failed", "new"),
     ("uncertain", "submitted"),
     ("uncertain", "assets"),

@@ -1344,6 +1344,20 @@ async def test_a_file_with_another_time_is_known_by_its_content(tmp_path: Path, 
         at.assert_once_each(9)
 
 
+async def test_files_can_be_wanted_later(tmp_path: Path) -> None:
+    """B3: a run without `out` saves none; the next one with it does, and pays for nothing."""
+    async with bench(tmp_path) as at:
+        clips = at.clips(3)
+        assert statuses(await at.run(clips)) == {"done": 3}
+        outcomes = await at.run(clips, out=at.out, parts=["bvh"])
+        assert statuses(outcomes) == {"done": 3}
+        assert all(outcome.files and outcome.files.bvh and outcome.files.bvh.exists() for outcome in outcomes)
+        before = at.emulator.books.count("file")
+        assert all(outcome.earlier for outcome in await at.run(clips, out=at.out, parts=["bvh"]))
+        assert at.emulator.books.count("file") == before
+        at.assert_once_each(3)
+
+
 async def test_what_was_uploaded_is_not_uploaded_again(tmp_path: Path) -> None:
     """Bandwidth is saved where it can be: the next run submits what the one before uploaded."""
     async with bench(tmp_path, limit=1) as at:
