@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from klingmotion.cli import streams
+from klingmotion.cli.amounts import clock
 from klingmotion.cli.failure import Failure
 from klingmotion.cli.streams import printable
-from klingmotion.cli.track import Event, Track
+from klingmotion.cli.track import Event, Stage, Track
+
+#: Seconds after which a wait that has nothing new to tell says that it goes on.
+_REMIND_EVERY: Final = 60.0
 
 
 class Display(Protocol):
@@ -46,6 +50,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
+        self._reminders: dict[Track, asyncio.TimerHandle] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +75,20 @@ class Lines:
         if event.words:
             first, *more = event.words
             self._block(f"{track.name}: {'failed: ' if event.name == 'error' else ''}{first}", more)
+        if track.stage is Stage.WAITING:
+            self._remind_of(track)
+
+    def _remind_of(self, track: Track) -> None:
+        """A line a minute while a task is waited for and there is nothing new to tell."""
+
+        def remind() -> None:
+            if track.stage is Stage.WAITING:
+                self.say(f"{track.name}: {track.status}, {clock(track.elapsed)} so far")
+                self._remind_of(track)
+
+        if track in self._reminders:
+            self._reminders[track].cancel()
+        self._reminders[track] = asyncio.get_running_loop().call_later(_REMIND_EVERY, remind)
 
     def fail(self, failure: Failure) -> None:
         """What went wrong outside any track."""

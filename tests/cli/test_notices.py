@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
 import klingmotion
+from klingmotion import KlingMotionError, Task, TaskRef
+from klingmotion.cli.display import Lines
 from klingmotion.cli.notices import WORDS
+from klingmotion.cli.track import Track
 from klingmotion.emulator import DropAfter, DropBefore, Fault, Outcome, Status, ThreadedEmulator
 from klingmotion.emulator.artefacts import cover_png
 from tests.cli.shell import run
+from tests.virtual_time import run_virtual
 
 
 @pytest.mark.parametrize(
@@ -64,3 +69,28 @@ def test_what_is_told_of_is_what_the_library_logs() -> None:
     """Word for word: a line that is logged in other words would no longer be told of."""
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(klingmotion.__file__).parent.glob("*.py"))
     assert [text for text in WORDS if f'("{text}"' not in sources] == []
+
+
+def test_a_long_wait_says_once_a_minute_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a log or a pipe nothing else tells it from one that hangs; what is new is told at once, and counts anew."""
+
+    async def story() -> None:
+        lines = Lines()
+        track = Track(lines, "walk.mp4", ref=TaskRef(task_id=17), clock=asyncio.get_running_loop().time)
+        track.begin()
+        track.waiting()
+        await asyncio.sleep(150)
+        track.changed(Task(id=17, status=10, status_name="processing"))
+        await asyncio.sleep(70)
+        track.failed(KlingMotionError("gone"))
+        await asyncio.sleep(300)
+
+    run_virtual(story())
+    assert capsys.readouterr().err.splitlines() == [
+        "walk.mp4: waiting for task 17",
+        "walk.mp4: waiting, 1:00 so far",
+        "walk.mp4: waiting, 2:00 so far",
+        "walk.mp4: processing",
+        "walk.mp4: processing, 3:30 so far",
+        "walk.mp4: failed: gone",
+    ]
