@@ -177,11 +177,12 @@ class _Transfer:
         if begins not in (0, offset):
             self._validator = None
             raise DownloadError(f"{bare(self._url)} gave another part than was asked for", url=self._url)
+        total = self._total if begins and total is None else total
         if begins and (_is_of_another_version(download, self._validator) or self._total not in (None, total)):
             self._validator = None  # from its first byte, then
             raise DownloadError(f"{bare(self._url)} changed while it was fetched", url=self._url)
         self._total = total
-        self._validator = _validator(download)
+        self._validator = _validator(download) or (self._validator if begins else None)
         self._received = begins
         await self._on_disk(partial(self._cut, begins))
         self._tell()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from klingmotion.links import same_url
 from klingmotion.models import Task
@@ -28,6 +28,8 @@ class Acquaintance:
 
     since: float
     ref: TaskRef | None = None
+    #: Known to have failed, or to have been deleted here: no list has to show it any more.
+    is_over: bool = False
 
     @property
     def reply_ref(self) -> str | None:
@@ -70,6 +72,8 @@ class KnownTasks:
     """What a session remembers of tasks. Times are on the transport's monotonic clock."""
 
     _met: dict[int, Acquaintance]
+    #: How many there are when those of long ago are looked for next.
+    _checked_at: int = field(default=_CHECK_EVERY, init=False)
     #: Submits under way, by what they were made of: while there are two of the same, a task of it may be either's.
     _under_way: Counter[tuple[str | None, str | None]] = field(factory=Counter)
     #: By whether they make a video.
@@ -86,14 +90,20 @@ class KnownTasks:
     def meet(self, task_id: int, now: float) -> None:
         """Note a task that was submitted elsewhere or earlier."""
         self._met.setdefault(task_id, Acquaintance(now))
-        if len(self._met) % _CHECK_EVERY == 0:
+        if len(self._met) >= self._checked_at:
             self._met = {key: met for key, met in self._met.items() if now - met.since < _MEMORY}
+            self._checked_at = len(self._met) + _CHECK_EVERY
 
     def submitted(self, ref: TaskRef, now: float) -> None:
         """Note a task that this session submitted `now`."""
         if ref.task_id is not None:
             self.meet(ref.task_id, now)
-            self._met[ref.task_id] = Acquaintance(now, ref)
+            self._met[ref.task_id] = Acquaintance(now, ref, is_over=self._met[ref.task_id].is_over)
+
+    def note_over(self, task_id: int) -> None:
+        """Note that a task has failed, or was deleted by this session."""
+        if (met := self._met.get(task_id)) is not None:
+            self._met[task_id] = evolve(met, is_over=True)
 
     @contextmanager
     def submitting(self, ref: TaskRef) -> Iterator[None]:
@@ -128,11 +138,14 @@ class KnownTasks:
         )
 
     def submitted_before(self, ref: TaskRef, now: float, time: datetime) -> list[TaskRef]:
-        """Tasks of that kind that were submitted, and when: before an instant, or before a time of the local clock."""
+        """Tasks of that kind that are not over and were submitted before an instant, or a time of the local clock."""
         return [
             met.ref
             for met in self._met.values()
-            if met.ref is not None and met.ref.sent_at is not None and _asks_for_video(met.ref) == _asks_for_video(ref)
+            if not met.is_over
+            and met.ref is not None
+            and met.ref.sent_at is not None
+            and _asks_for_video(met.ref) == _asks_for_video(ref)
             if met.since <= now or met.ref.sent_at <= time
         ]
 

@@ -17,7 +17,6 @@ from klingmotion.models import Json, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
-from klingmotion.wire import input_urls
 from klingmotion.witnesses import Witnesses
 
 T = TypeVar("T")
@@ -62,7 +61,7 @@ class Search:
         self._evidence = Evidence(ref)
         start, end = (since(ref.sent_at), until(ref.sent_at)) if ref.sent_at else (None, None)
         self._history = History(self._read, email=ref.email, start=start, end=end)
-        self._witnesses = Witnesses(calls, known, ref, settle=settle, read=self._read)
+        self._witnesses = Witnesses(calls, known, ref, settle=settle, deadline=deadline, read=self._read)
         self._listed = False
         self._settle = settle
         self._settled = (sent if unclear is None else unclear) + settle
@@ -161,12 +160,11 @@ class Search:
     async def _told(self, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         """The tasks of a list, with what they are made of where it does not say so and they may be ours."""
         untold = self._evidence.untold(tasks, self._known.strangers_to(self._ref, self._sent))
-        for task in untold[:_MOST_UNTOLD]:
-            if task.id not in self._seen:
-                ref = TaskRef(task_id=task.id, email=self._ref.email)
-                seen = await self._read(requests.get_task(task.id, email=ref.email), replies.task(ref))
-                if seen is not None and input_urls(seen.info):
-                    self._seen[task.id] = attrs.evolve(seen, created_at=seen.created_at or task.created_at)
+        for task in [task for task in untold if task.id not in self._seen][:_MOST_UNTOLD]:
+            ref = TaskRef(task_id=task.id, email=self._ref.email)
+            seen = await self._read(requests.get_task(task.id, email=ref.email), replies.task(ref))
+            if seen is not None:
+                self._seen[task.id] = attrs.evolve(seen, created_at=seen.created_at or task.created_at)
         ids = {task.id for task in untold}
         return tuple(self._seen.get(task.id, task) if task.id in ids else task for task in tasks)
 

@@ -227,7 +227,7 @@ def _history_task(entry: dict[str, Json], path: str) -> Task | None:
     works = _array(entry.get("works") or [], f"{path}.works")
     work = _mapping(works[0], f"{path}.works[0]") if works else {}
     task = _mapping(entry.get("task") or {}, f"{path}.task")
-    told = {**entry, **{name: value for name, value in task.items() if value is not None}}
+    told = {name: value for level in (entry, task) for name, value in level.items() if value is not None}
     task_id = told.get("id", work.get("taskId"))
     if task_id is None:
         return None  # an entry without works shows no id (section 2.5): there is nothing to recognise it by

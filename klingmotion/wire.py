@@ -129,6 +129,8 @@ def task_in_part(reply: dict[str, Json], ref: TaskRef) -> Task | None:
     """What can be read of a task reply of which a part cannot; `None` if it does not say which task it is."""
     inner = reply.get("task")
     flat = _flatten(reply if isinstance(inner, dict) else {**reply, "task": None}, "$")
+    if not isinstance(flat.get("status_name"), str):
+        flat["status_final"] = None  # what it has come to is not to be told from one half of it
     ids = {str(level["id"]) for level in (reply, inner) if isinstance(level, dict) and level.get("id") is not None}
     try:
         read: Task = structure_in_part(flat, Task)

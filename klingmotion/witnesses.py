@@ -19,6 +19,9 @@ from klingmotion.refusals import is_passing
 from klingmotion.videos import is_of_kind, task_type
 from klingmotion.wire import input_urls
 
+#: Tasks that are visited in one reading, and the latest ones that are asked for.
+_MOST_VISITS, _LATEST = 20, 3
+
 
 class Witnesses:
     """The tasks that vouch for the list in which the submit behind `ref` is looked for.
@@ -26,15 +29,25 @@ class Witnesses:
     Those submitted less than `settle` seconds ago need not be listed yet. `read` is that of `History`.
     """
 
-    def __init__(self, calls: Calls, known: KnownTasks, ref: TaskRef, *, settle: float, read: Read) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        known: KnownTasks,
+        ref: TaskRef,
+        *,
+        settle: float,
+        deadline: float | None,
+        read: Read,
+    ) -> None:
         self._calls = calls
         self._known = known
         self._ref = ref
         self._settle = settle
+        self._deadline = deadline
         self._read = read
         #: Whether a listing of the search has shown one of them.
         self._seen = False
-        #: Those that no list has to show: they are gone, have failed, or were created at another time.
+        #: Those that this list need not show: they are gone, or were created at another time.
         self._excused: set[int | None] = set()
 
     async def bear_out(self, listing: Listing) -> bool:
@@ -44,11 +57,15 @@ class Witnesses:
             return True
         shown = {task.id for task in listing.tasks}
         start, end = since(self._ref.sent_at), until(self._ref.sent_at)
+        visits = 0
         for witness in self._all():
             if witness.email != self._ref.email or witness.task_id in shown | self._excused:
                 continue
             if witness.sent_at is None or not start <= witness.sent_at <= end:
                 continue
+            visits += 1
+            if visits > _MOST_VISITS:
+                return False  # the next reading goes on
             try:
                 task = await self._visit(witness)
             except KlingMotionError:
@@ -62,26 +79,32 @@ class Witnesses:
         """Whether the account's tasks of this kind are listed at all: one that is known to exist has to show.
 
         If the account has none, one of another account will do where the account's own list shows tasks of the kind.
-        If those that it had are gone, it counts that one of them was listed before.
+        The same goes for one of its own that was listed before, if the latest ones are gone.
         """
         if self._seen:
             return True
-        own = [witness for witness in self._all() if witness.email == self._ref.email]
-        witness = max(own or self._all(), key=_sent_at, default=None)
-        if witness is None:
-            return False
+        latest = sorted(self._all(), key=_sent_at, reverse=True)
+        own = [witness for witness in latest if witness.email == self._ref.email]
+        for witness in own[:_LATEST]:
+            found = await self._is_shown(witness)
+            if found is not None:
+                self._seen = found
+                return found
+        before = self._known.is_listed(self._ref) if own or not latest else await self._is_shown(latest[0])
+        self._seen = bool(before) and await self._shows_any(listing)
+        return self._seen
+
+    async def _is_shown(self, witness: TaskRef) -> bool | None:
+        """Whether the list of its account shows a task, in the place where it belongs; `None` if the task is gone."""
         try:
             task = await self._visit(witness)
         except KlingMotionError as error:
-            task = None
-            if is_passing(error) or own:
-                return False
+            # An account that can do no more says nothing, unless it is the one in question.
+            return False if is_passing(error) or witness.email == self._ref.email else None
         if task is None or task.created_at is None:
-            return bool(own) and self._known.is_listed(self._ref)
+            return None
         found = await self._around(task.created_at, witness.email)
-        shown = self._known.shows(tuple(other for other in found if other.id == task.id), self._ref)
-        self._seen = shown and (bool(own) or await self._shows_any(listing))
-        return self._seen
+        return self._known.shows(tuple(other for other in found if other.id == task.id), self._ref)
 
     async def _shows_any(self, listing: Listing) -> bool:
         """Whether the account's own list shows any task of this kind, and what it was made of."""
@@ -104,10 +127,13 @@ class Witnesses:
             return None
         request = requests.get_task(ref.task_id, email=ref.email)
         try:
-            task = await self._calls.once(request, replies.task(ref))
+            task = await self._calls.once(request, replies.task(ref), deadline=self._deadline)
         except (NotFoundError, GoneError):
             return None
-        return None if task.deleted or (task.is_final and not task.succeeded) else task
+        if task.is_final and not task.succeeded:
+            self._known.note_over(task.id)
+            return None
+        return None if task.deleted else task
 
 
 def _sent_at(witness: TaskRef) -> datetime:

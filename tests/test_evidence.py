@@ -473,6 +473,16 @@ def test_a_list_has_to_show_what_was_submitted_long_enough_ago() -> None:
     assert [ref.task_id for ref in known.submitted_before(REF, 200.0, SENT)] == [0, 1, 3]
 
 
+def test_a_task_that_is_over_has_to_show_nowhere() -> None:
+    """Also if it is met again."""
+    known = KnownTasks.none()
+    known.submitted(sent(1, -3), 100.0)
+    known.note_over(1)
+    known.note_over(2)
+    known.submitted(sent(1, -3), 200.0)
+    assert known.submitted_before(REF, 300.0, SENT) == []
+
+
 def later(known: KnownTasks, now: float) -> KnownTasks:
     """The memory after a busy moment in which old tasks are forgotten."""
     for task_id in range(1_000, 2_000):

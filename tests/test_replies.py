@@ -525,6 +525,13 @@ def test_a_submit_whose_answer_is_wrong_in_a_part_is_known_by_its_id(wrong: dict
     assert (found.id, found.status_name, found.ref) == (17, "submitted", attrs.evolve(ref, task_id=17))
 
 
+def test_half_a_status_ends_nothing() -> None:
+    """Whether it is over, and how, the next look tells."""
+    found = replies.submitted(TaskRef())({"task": {"id": 17}, "status_final": True, "status_name": 5})
+    assert isinstance(found, Task)
+    assert not found.is_final
+
+
 @pytest.mark.parametrize(
     "body", [{"task": {"id": True}}, {"task": {"id": 17, "favored": 1}, "id": 18}, {"task": {"id": "x"}}], ids=str
 )
@@ -566,6 +573,8 @@ def test_what_a_history_entry_lacks_its_first_work_tells(inner: dict[str, Json])
     """Its id, and what it was made of; a work of another task says nothing of it."""
     (found,) = replies.history({"history": [{"task": inner, "works": [WORK]}]}).tasks
     assert (found.id, found.ref.resource_url) == (WORK["taskId"], VIDEO)
+    (found,) = replies.history({"history": [{"id": None, "task": inner or None, "works": [WORK]}]}).tasks
+    assert found.id == WORK["taskId"]
     (found,) = replies.history({"history": [{"task": {"id": 5}, "works": [WORK]}]}).tasks
     assert (found.id, found.info) == (5, None)
 

@@ -414,6 +414,38 @@ async def test_tasks_of_which_a_list_tells_nothing_are_looked_at(is_there: bool)
         assert caught.value.candidates == ()
 
 
+async def test_ours_is_found_behind_many_tasks_of_which_nothing_is_told() -> None:
+    """S2: a few of them are looked at in each reading, and none twice."""
+    async with staged(Emulator(scheduler_delay="never")) as (emulator, session):
+        asset = await uploaded(session)
+        emulator.fail("list_tasks", Untold(), times=None)
+        emulator.fail("submit_motion", DropAfter())
+        submit = asyncio.create_task(session.submit_motion(asset.resource_url or "", asset.cover_url or ""))
+        while not emulator.books.tasks:  # noqa: ASYNC110  # nothing tells but looking
+            await asyncio.sleep(0.01)
+        for _ in range(70):
+            emulator.add_task()
+        assert (await submit).id == emulator.books.tasks[0].task_id
+        asked = [seen.path for seen in emulator.books.seen("get_task")]
+        assert max(Counter(asked).values()) <= 2, "the one that is adopted is looked at once more"
+
+
+async def test_a_deadline_also_cuts_the_looks_at_tasks_that_are_missing_in_a_list() -> None:
+    """W6, rule 4: one of them stalls."""
+    async with staged(retry=RetryPolicy(settle=20)) as (emulator, session):
+        await submitted(session)
+        emulator.fail("submit_motion", DropBefore(), DropBefore())
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session)
+        emulator.fail("list_tasks", Replace({"history": []}), times=None)
+        emulator.fail("get_task", StallAfter(600), times=None)
+        await asyncio.sleep(30)
+        began = now()
+        with pytest.raises(SubmitUncertainError):
+            await session.wait_for_motion(caught.value.ref, timeout=5)
+        assert now() - began < 5.3
+
+
 async def test_one_failure_of_each_list_does_not_end_the_search() -> None:
     """S2: the list calls may themselves fail."""
     async with staged() as (emulator, session):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 import pytest
 from aiohttp import web
-from attrs import define
+from attrs import define, evolve
 
 from klingmotion import (
     AiohttpTransport,
@@ -383,6 +383,30 @@ async def test_a_host_without_ranges_is_asked_for_the_whole_again(tmp_path: Path
         files = await session.download_motion(motion, tmp_path, parts=["video"])
         assert files.video is not None
         assert files.video.read_bytes() == CLIP.read_bytes()
+
+
+@define
+class LengthUnknown:
+    """The file in parts, each cut, whose ranges do not say how long the whole is."""
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.work()
+        if reply.status == 206:
+            headers = {name: value.rpartition("/")[0] + "/*" if name == "Content-Range" else value
+                       for name, value in reply.headers.items() if name != "ETag"}  # fmt: skip
+            reply = evolve(reply, headers=headers)
+        return await exchange.send(reply)
+
+
+async def test_a_range_need_not_say_how_long_the_whole_is(tmp_path: Path) -> None:
+    """R4: an asterisk is no other length."""
+    async with staged() as (emulator, session):
+        motion = await motion_of(session)
+        emulator.fail("file", CutAt(50_000), LengthUnknown(), times=None)
+        files = await session.download_motion(motion, tmp_path, parts=["video"])
+        assert files.video is not None
+        assert files.video.read_bytes() == CLIP.read_bytes()
+        assert emulator.books.count("file") == 2
 
 
 @define

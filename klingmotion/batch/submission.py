@@ -152,8 +152,10 @@ class Submission(Position):
         rows = await self._journal.owners(account, when - around, when + around)
         witness = await self._journal.witness(account, self._calls.transport.utcnow() - settle)
         for row in rows if witness is None else [*rows, witness]:
-            if row.key != self.row.key:
+            if row.key != self.row.key and row.task_id is not None:
                 self._engine.known.submitted(row.ref, self._calls.transport.now())
+                if row.state is State.FAILED:
+                    self._engine.known.note_over(row.task_id)
         for task_id in self.row.extra_tasks:  # of earlier attempts that are over
             before = TaskRef(task_id=task_id, reply_ref="another's")
             self._engine.known.submitted(before, self._calls.transport.now())

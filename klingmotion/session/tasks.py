@@ -89,7 +89,11 @@ class TaskMethods(SessionCore):
         """
         ref = self._engine.ref(task, email)
         request = requests.delete_task(known_id(ref), email=ref.email)
-        return await self._ended(lambda: self._engine.calls.once(request, replies.deletion), gone=Deletion(deleted=1))
+        deletion = await self._ended(
+            lambda: self._engine.calls.once(request, replies.deletion), gone=Deletion(deleted=1)
+        )
+        self._engine.known.note_over(known_id(ref))
+        return deletion
 
     async def untrack_task(self, task: TaskLike, *, email: str | None = None) -> None:
         """End the API's tracking of a task (DELETE /scheduler/{task_id}): its slot is free, and Kling goes on with it.

@@ -868,7 +868,7 @@ async def test_a_list_that_lacks_a_task_known_to_exist_proves_nothing(tmp_path: 
         at.assert_once_each(5)
 
 
-@pytest.mark.parametrize("gone", ["deleted", "failed"])
+@pytest.mark.parametrize("gone", ["deleted here", "deleted elsewhere", "failed"])
 async def test_a_list_need_not_show_what_is_gone(tmp_path: Path, gone: str) -> None:
     """B1: whoever deletes what is done, or has clips that fail, is not left with uncertain ones for that."""
     async with bench(tmp_path, limit=1) as at:
@@ -877,15 +877,31 @@ async def test_a_list_need_not_show_what_is_gone(tmp_path: Path, gone: str) -> N
             at.emulator.next_tasks(Fate(), Fate(end="failed"))
         at.emulator.fail("submit_motion", Pass(), Pass(), DropBefore())
         await at.run([first, second, third], settle=30.0)
-        tasks = {task.task_id for task in at.emulator.books.tasks}
+        kept, *others = [task.task_id for task in at.emulator.books.tasks]
         if gone == "failed":
             failed = {row.task_id for row in await at.rows() if row.state is State.FAILED}
-            at.emulator.fail("list_tasks", Frozen(frozenset(tasks - failed)), times=None)
-        else:
-            for task_id in tasks:
-                await at.session.delete_task(task_id)
+            at.emulator.fail("list_tasks", Frozen(frozenset({kept, *others} - failed)), times=None)
+        async with virtual_session(at.emulator) as elsewhere:
+            for task_id in others if gone != "failed" else ():
+                await (at.session if gone == "deleted here" else elsewhere).delete_task(task_id)
         at.emulator.fail("submit_motion", DropBefore())
         assert statuses(await at.run([fourth], settle=30.0)) == {"done": 1}
+
+
+async def test_a_list_that_shows_nothing_any_more_proves_nothing(tmp_path: Path) -> None:
+    """B2: every known task answers 404 and the lists are empty, as in an outage: then one more may be missing there."""
+    async with bench(tmp_path, limit=1, scheduler_delay="never") as at:
+        *before, last = at.clips(4)
+        at.emulator.fail("submit_motion", Pass(), DropBefore())
+        assert statuses(await at.run(before, settle=30.0)) == {"done": 3}
+        at.emulator.fail("submit_motion", DropAfter())
+        at.emulator.fail("list_tasks", Replace({"history": []}), times=None)
+        at.emulator.fail("get_task", Status(404, {"error": "Task not found"}), times=None)
+        assert statuses(await at.run([last], settle=30.0)) == {"uncertain": 1}
+        at.emulator.heal("list_tasks")
+        at.emulator.heal("get_task")
+        assert statuses(await at.run(settle=30.0)) == {"done": 1}
+        at.assert_once_each(4)
 
 
 async def test_the_age_of_a_submit_is_not_believed_of_a_clock_that_was_set_forward(tmp_path: Path) -> None:
