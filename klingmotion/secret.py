@@ -11,6 +11,10 @@ _PLAIN = re.compile(rb"[A-Za-z0-9]+")
 _BACKSLASH, _PERCENT = b"\\%"
 
 
+#: Letters from which a part of a secret tells it from other texts.
+_TELLING = 8
+
+
 class Secret:
     """A text that shows itself to no one by accident."""
 
@@ -21,8 +25,9 @@ class Secret:
         self._encoded = text.encode()
         #: Its longest part that is the same in every spelling.
         self._plain = max(_PLAIN.findall(self._encoded), key=len, default=b"")
-        #: What a server may repeat without what stands before it: all behind the name of whose it is.
-        self._tail = self._encoded.partition(b":")[2] or self._encoded
+        #: What a server may repeat without what stands before it; not so little that it may stand for something else.
+        tail = self._encoded.partition(b":")[2]
+        self._tail = tail if len(tail) >= _TELLING else self._encoded
         self._escaped: re.Pattern[bytes] | None = None
 
     def reveal(self) -> str:

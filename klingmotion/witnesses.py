@@ -55,11 +55,11 @@ class Witnesses:
         self._seen = self._seen or self._known.shows(listing.tasks, self._ref)
         if self._ref.sent_at is None:
             return True
-        shown = {task.id for task in listing.tasks}
+        settled = self._excused.union(task.id for task in listing.tasks)
         start, end = since(self._ref.sent_at), until(self._ref.sent_at)
         visits = 0
         for witness in self._all():
-            if witness.email != self._ref.email or witness.task_id in shown | self._excused:
+            if witness.email != self._ref.email or witness.task_id in settled:
                 continue
             if witness.sent_at is None or not start <= witness.sent_at <= end:
                 continue
