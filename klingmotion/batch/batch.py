@@ -94,7 +94,7 @@ async def _ended(work: asyncio.Task[None] | None) -> None:
     """Cancel it and wait for it to put everything away."""
     if work is not None:
         work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        await asyncio.wait({work})  # `gather` would cancel it again with this, and it may be waiting for this one
 
 
 async def _in_order(outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:

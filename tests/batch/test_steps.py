@@ -1269,14 +1269,15 @@ async def test_a_hook_that_cancels_the_batchs_own_task_ends_it_with_an_error(tmp
         at.assert_once_each(5)
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["", "in a task of its own"])
 @pytest.mark.parametrize("hook", ["on_start", "on_submitted", "on_change", "on_done"])
-async def test_a_hook_may_close_the_batch(tmp_path: Path, hook: str) -> None:
+async def test_a_hook_may_close_the_batch(tmp_path: Path, hook: str, apart: bool) -> None:
     """It ends at once, without an error, and nothing of it is left."""
     async with bench(tmp_path) as at:
         clips = at.clips(5)
 
         async def close(*_: object) -> None:
-            await batch.aclose()
+            await (asyncio.ensure_future(batch.aclose()) if apart else batch.aclose())
 
         batch = at.batch(clips, **{hook: close})
         outcomes: list[Outcome] = []
