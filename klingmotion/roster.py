@@ -84,7 +84,8 @@ class Roster:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._members: set[Member] = set()
+        #: In the order in which they came, so that what is done to all is done in the same order every time.
+        self._members: dict[Member, None] = {}
         self._ended: set[int] = set()
         self._trusted = True
         self._failures = 0
@@ -100,7 +101,7 @@ class Roster:
     def join(self, member: Member) -> None:
         """Let a wait take part."""
         self._settle()
-        self._members.add(member)
+        self._members[member] = None
         if not self._is_worth_it():
             return
         now = self._calls.transport.now()
@@ -117,12 +118,12 @@ class Roster:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._ticker, self._wake = loop, None, None
-            self._members, self._ended = set(), set()
+            self._members, self._ended = {}, set()
             self._failures = self._refusals = self._in_vain = 0
 
     def leave(self, member: Member, *, final: bool) -> None:
         """Let a wait go; a final one that the list still shows later is old news."""
-        self._members.discard(member)
+        self._members.pop(member, None)
         if final and member.shown:
             self._ended.add(member.task_id)
         if not self._is_worth_it():
