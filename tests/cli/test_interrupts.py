@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -166,10 +165,12 @@ def test_a_reader_that_leaves_is_told_what_was_paid_for(
     """As in `klingmotion extract a.mp4 b.mp4 | head -1`: one is answered, the other's task goes on."""
     emulator.next_tasks(Outcome(progress=ByTime(600, 600)), Outcome(progress=ByTime(1, 1)))
     with running("extract", clip, clip, "--out", tmp_path, *json, emulator=emulator) as command:
-        while len(emulator.books.tasks) < 2:
-            time.sleep(0.02)
-        time.sleep(0.3)
         assert command.process.stdout is not None
+        for _ in range(2):
+            if json:
+                command.until('"submitted"', command.process.stdout)
+            else:
+                command.until("submitted as task")
         command.process.stdout.close()
         assert command.process.stderr is not None
         talk = command.process.stderr.read()
