@@ -15,7 +15,7 @@ from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Motion, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import checked_email, checked_task_id
-from klingmotion.retry import PollPolicy, RetryPolicy
+from klingmotion.retry import LONGEST, PollPolicy, RetryPolicy
 from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
@@ -23,9 +23,6 @@ from klingmotion.waiting import Wait
 
 #: Seconds a wait may take, unless said otherwise.
 TIMEOUT: Final = 1800.0
-
-#: Seconds above which a limit is none that was meant: 30 years.
-LONGEST: Final = 1e9
 
 #: What a task can be named by: itself, its reference, its id, or the id or reference as text.
 TaskLike = Task | TaskRef | int | str

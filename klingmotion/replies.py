@@ -57,7 +57,7 @@ def read(request: Request, response: Response, now: datetime, reader: Callable[[
         APIStatusError: The server says no.
         APIResponseError: The body is not JSON, or not what the reader was promised.
     """
-    if response.status != 200:
+    if response.status != 200:  # spares the last look of every wait a call
         check(request, response, now)
     try:
         return reader(_json(response))

@@ -33,8 +33,8 @@ _SOONEST = 0.25
 #: times `PollPolicy.first`, at most so many seconds. (Tasks take 20 s and more, as far as is known.)
 _FAR, _EARLY_FIRSTS, _EARLY = 0.28, 5.0, 25.0
 
-#: Seconds that are none that were meant: 30 years.
-_LONGEST = 1e9
+#: Seconds above which a number of them is none that was meant: 30 years.
+LONGEST = 1e9
 
 #: How much longer waits are while hardly any task ends.
 _THINNED = 2.5
@@ -54,9 +54,9 @@ class Clock(Protocol):
 
 
 def _seconds(instance: object, attribute: Attribute[float], value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
         name = f"{type(instance).__name__}.{attribute.name}"
-        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {_LONGEST:.0e}, got {value!r:.80}")
+        raise ConfigurationError(f"{name} must be a number of seconds from 0 to {LONGEST:.0e}, got {value!r:.80}")
 
 
 def _share(instance: object, attribute: Attribute[float], value: float) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from klingmotion.downloads import PARTS, Part
-from klingmotion.engine import LONGEST
 from klingmotion.errors import InvalidRequestError
 from klingmotion.refs import TaskRef
+from klingmotion.retry import LONGEST
 
 
 def _listed(values: list[str] | None) -> list[str] | None:

@@ -12,11 +12,11 @@ from klingmotion.batch.journal import UNNAMED, Journal
 from klingmotion.batch.orders import Hooks, Orders, Plan
 from klingmotion.batch.outcome import Outcome
 from klingmotion.downloads import Part, checked_parts
-from klingmotion.engine import LONGEST, TIMEOUT
+from klingmotion.engine import TIMEOUT
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Task, UploadProgress
 from klingmotion.requests import MAX_JOBS, checked_email, checked_url
-from klingmotion.retry import PollPolicy
+from klingmotion.retry import LONGEST, PollPolicy
 from klingmotion.session.core import SessionCore
 
 #: Seconds after an unclear submit in which its task may still turn up, unless said otherwise.
