@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from klingmotion.batch.intake import Videos
     from klingmotion.batch.outcome import Outcome
     from klingmotion.batch.register import BatchTotals
-    from klingmotion.callbacks import OnTask
     from klingmotion.downloads import Part
     from klingmotion.engine import TaskLike
     from klingmotion.errors import (
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from klingmotion.farewell import OnCancel
     from klingmotion.fetching import OnDownload
     from klingmotion.forms import VideoOptions
+    from klingmotion.hooks import OnTask
     from klingmotion.media import FileLike
     from klingmotion.models import (
         Asset,
@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from klingmotion.transport import ByteSource, Download, Transport
     from klingmotion.uploads import OnUpload
     from klingmotion.videos import Video, VideoFile
+    from klingmotion.webhooks import WebhookInbox
 
 __version__ = "0.1.0"
 
@@ -172,6 +173,7 @@ __all__ = [
     "VideoFile",
     "VideoOptions",
     "Videos",
+    "WebhookInbox",
     "Work",
     "WorkComment",
     "__version__",
@@ -189,7 +191,7 @@ _HOMES = {
         "batch.intake": ("Videos",),
         "batch.outcome": ("Outcome",),
         "batch.register": ("BatchTotals",),
-        "callbacks": ("OnTask",),
+        "hooks": ("OnTask",),
         "downloads": ("Part",),
         "engine": ("TaskLike",),
         "errors": (
@@ -260,6 +262,7 @@ _HOMES = {
         "transport": ("ByteSource", "Download", "Transport"),
         "uploads": ("OnUpload",),
         "videos": ("Video", "VideoFile"),
+        "webhooks": ("WebhookInbox",),
     }.items()
     for name in names
 }

@@ -20,6 +20,7 @@ from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
 from klingmotion.waiting import Wait
+from klingmotion.webhooks import WebhookInbox
 
 #: Seconds a wait may take, unless said otherwise.
 TIMEOUT: Final = 1800.0
@@ -31,21 +32,40 @@ TaskLike = Task | TaskRef | int | str
 class Engine:
     """The parts of one session. `email` is the account of calls that name none."""
 
-    def __init__(self, transport: Transport, *, retry: RetryPolicy, poll: PollPolicy, email: str | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        retry: RetryPolicy,
+        poll: PollPolicy,
+        email: str | None,
+        inbox: WebhookInbox | None,
+    ) -> None:
         self.calls = Calls(transport, retry)
         self.known = KnownTasks.none()
-        self.submitter = Submitter(self.calls, self.known)
+        self.submitter = Submitter(self.calls, self.known, inbox)
         self.roster = Roster(self.calls)
         self.calls.rouse_others = self.roster.rouse_all
         self.downloads = Downloads(self.calls)
         self._poll = poll
         self._email = email
+        self._inbox = inbox
 
     # --- Arguments --------------------------------------------------------------------------------------------------
 
     def account(self, email: str | None) -> str | None:
         """The account a call is for."""
         return checked_email(email) if email is not None else self._email
+
+    def reply_url(self, given: str | None) -> str | None:
+        """Where a submit has callbacks posted to: as this call says, or else to the session's inbox.
+
+        Raises:
+            InvalidRequestError: It is no URL.
+        """
+        if given is not None:
+            return requests.checked_url("reply_url", given)
+        return None if self._inbox is None else self._inbox.url
 
     def deadline(self, timeout: float | None) -> float | None:
         """The instant at which `timeout` seconds from now are over.
@@ -119,7 +139,7 @@ class Engine:
             reply_ref=reply_ref if reply_ref is not None else new_reply_ref(),
             email=self.account(email),
             max_jobs=max_jobs,
-            reply_url=reply_url,
+            reply_url=self.reply_url(reply_url),
         )
         return await self.submitter.submit(request, reference(request, resource_url.strip()), deadline=deadline)
 
@@ -138,6 +158,7 @@ class Engine:
             policy=policy,
             deadline=deadline,
             method=method,
+            inbox=self._inbox,
         )
 
     async def listed(self, task: Task, wait: Wait, on_cancel: OnCancel) -> Motion:

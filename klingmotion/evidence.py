@@ -126,6 +126,10 @@ class Evidence:
         fitting = {task.id for task in tasks if self._fits(task)}
         return tuple(sorted(fitting - self._others - strangers))
 
+    def bears_out(self, task: Task, strangers: frozenset[int]) -> bool:
+        """Whether a task that was named under our mark, by no matter whom, shows nothing that speaks against it."""
+        return self._fits(task) or self._may_hold_it((task,), strangers)
+
     def _may_hold_it(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
         """Whether a task that is no candidate may be it all the same: too little to adopt it, too much to send again.
 

@@ -1,4 +1,4 @@
-"""Telling a callback how far a transfer is."""
+"""Telling a hook how far a transfer is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Teller(Generic[T]):
-    """Tells a callback. One that raises is left out from then on: a broken progress bar must not break a paid job."""
+    """Tells a hook. One that raises is left out from then on: a broken progress bar must not break a paid job."""
 
     def __init__(self, on_progress: Callable[[T], object] | None) -> None:
         self._on_progress = on_progress

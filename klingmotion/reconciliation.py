@@ -17,6 +17,7 @@ from klingmotion.models import Json, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
+from klingmotion.webhooks import WebhookInbox
 from klingmotion.witnesses import Witnesses
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Search:
         settle: How long after that a task may still turn up.
         patience: How long from now lists that settle nothing are read again: unreadable ones, or if `insist`, all
             that do not prove the task absent.
+        inbox: Where a callback may have named the task.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Search:
         deadline: float | None = None,
         patience: float = 0.0,
         insist: bool = False,
+        inbox: WebhookInbox | None = None,
     ) -> None:
         self._calls = calls
         self._known = known
@@ -66,6 +69,7 @@ class Search:
         self._settle = settle
         self._settled = (sent if unclear is None else unclear) + settle
         self._insist = insist
+        self._inbox = inbox
         self._patience_ends = calls.transport.now() + patience
         #: Tasks that were looked at because a list does not say what they are made of.
         self._seen: dict[int, Task] = {}
@@ -88,6 +92,22 @@ class Search:
     # --- one reading ------------------------------------------------------------------------------------------------
 
     async def _round(self) -> Verdict | None:
+        verdict = await self._claimed() or await self._reading()
+        if verdict is not None and verdict.task_id is not None:  # before another search of this session can take it too
+            self._known.submitted(attrs.evolve(self._ref, task_id=verdict.task_id), self._sent)
+        return verdict
+
+    async def _claimed(self) -> Verdict | None:
+        """The task that a callback named under our mark, if a look bears that out: anyone can post one."""
+        task_id = None if self._inbox is None else self._inbox.task_of(self._ref.reply_ref)
+        strangers = self._known.strangers_to(self._ref, self._sent)
+        if task_id is None or task_id in strangers:
+            return None
+        ref = TaskRef(task_id=task_id, email=self._ref.email)
+        seen = await self._read(requests.get_task(task_id, email=ref.email), replies.task(ref))
+        return Verdict((task_id,)) if seen is not None and self._evidence.bears_out(seen, strangers) else None
+
+    async def _reading(self) -> Verdict | None:
         settled = self._calls.transport.now() >= self._settled
         running = await self._read(requests.list_running(), replies.running)
         marked = self._evidence.marked(running or ())
@@ -100,10 +120,7 @@ class Search:
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
-        verdict = verdict or (self._last_word() if self._is_over() else None)
-        if verdict is not None and verdict.task_id is not None:  # before another search of this session can take it too
-            self._known.submitted(attrs.evolve(self._ref, task_id=verdict.task_id), self._sent)
-        return verdict
+        return verdict or (self._last_word() if self._is_over() else None)
 
     def _is_over(self) -> bool:
         now = self._calls.transport.now()

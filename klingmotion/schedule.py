@@ -6,12 +6,15 @@ from datetime import timedelta
 
 from klingmotion.calls import Calls
 from klingmotion.eta import Eta
+from klingmotion.hearing import Hearing
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.refs import TaskRef
 from klingmotion.retry import PollPolicy
 from klingmotion.roster import Member
+from klingmotion.webhooks import WebhookInbox
 
-#: A task that the list of running tasks shows is looked at singly when its age has doubled, within these seconds.
+#: A task that the list of running tasks shows, or whose end a callback will tell, is looked at singly when its age has
+#: doubled, within these seconds.
 _RARELY, _AT_LEAST = 15.0, 120.0
 
 #: How long a task is taken to last at least, until a session knows better: so many times `PollPolicy.first`, at most so
@@ -29,6 +32,7 @@ class Schedule(Member):
         "_eta",
         "_failures",
         "_grace_ends",
+        "_hearing",
         "_looked_at",
         "_ours",
         "_past",
@@ -37,7 +41,15 @@ class Schedule(Member):
     )
 
     def __init__(
-        self, calls: Calls, known: KnownTasks, ref: TaskRef, policy: PollPolicy, *, now: float, follows_submit: bool
+        self,
+        calls: Calls,
+        known: KnownTasks,
+        ref: TaskRef,
+        policy: PollPolicy,
+        *,
+        now: float,
+        follows_submit: bool,
+        inbox: WebhookInbox | None,
     ) -> None:
         super().__init__(_id_of(ref))
         self._calls = calls
@@ -55,6 +67,7 @@ class Schedule(Member):
         self._due = self._born + policy.first if follows_submit else now
         self._looked_at: float | None = None
         self._eta: Eta | None = None
+        self._hearing = None if inbox is None else Hearing(inbox, ref.reply_ref)
         self.looks = 0
         self._failures = 0
 
@@ -66,6 +79,20 @@ class Schedule(Member):
         return now + self.policy.grace - max(0.0, age)
 
     def interval(self, now: float) -> float:
+        """How long to sleep from `now` on: by the policy, but rarely awake where a callback will tell of the end."""
+        usual = self._usual_interval(now)
+        return max(usual, self._rare(now)) if self._spares_looks else usual
+
+    def _rare(self, at: float) -> float:
+        return min(max(at - self._born, _RARELY), _AT_LEAST)
+
+    @property
+    def _spares_looks(self) -> bool:
+        """Whether a callback will tell of the end. The first look is made in any case, like those after failures."""
+        hearing = self._hearing
+        return hearing is not None and self._looked_at is not None and not self._failures and hearing.spares_looks
+
+    def _usual_interval(self, now: float) -> float:
         """How long to sleep from `now` on, by the policy."""
         age, quiet = now - self._born, self._quiet()
         if self._failures:
@@ -83,15 +110,20 @@ class Schedule(Member):
         return shortest * (1 + self.policy.ratio)  # where one that ends at once then would be looked at anyway
 
     def _next_due(self, now: float) -> float:
-        """When to look: at once if the task has left the shared list, rarely while that shows it, else by policy."""
+        """When to look: at once if the task has left the shared list or a callback says so, else by and by."""
         if self.left:
             return now
-        if self.shown:
+        due = self._due_by_itself(now)
+        asked = None if self._hearing is None else self._hearing.due(self._looked_at, now, self.policy.floor)
+        return due if asked is None else min(due, asked)
+
+    def _due_by_itself(self, now: float) -> float:
+        """When to look if nothing asks for it: rarely while the end will be told of, else by policy."""
+        if self.shown or self._spares_looks:
             seen = self._born if self._looked_at is None else self._looked_at
-            rare = min(max(seen - self._born, _RARELY), _AT_LEAST)
-            return max(self._due, seen + rare)
+            return max(self._due, seen + self._rare(seen))
         if self.let_go_at is not None:
-            spread = self.let_go_at + self._calls.transport.random() * self.interval(now)
+            spread = self.let_go_at + self._calls.transport.random() * self._usual_interval(now)
             self.let_go_at = None
             self._due = max(self._due, spread)
         return self._due

@@ -29,6 +29,7 @@ from klingmotion.refs import TaskRef
 from klingmotion.refusals import is_unclear
 from klingmotion.replies import NoTask
 from klingmotion.requests import Request
+from klingmotion.webhooks import WebhookInbox
 
 
 def new_reply_ref() -> str:
@@ -39,9 +40,10 @@ def new_reply_ref() -> str:
 class Submitter:
     """Sends submits and finds out what became of them."""
 
-    def __init__(self, calls: Calls, known: KnownTasks) -> None:
+    def __init__(self, calls: Calls, known: KnownTasks, inbox: WebhookInbox | None) -> None:
         self._calls = calls
         self._known = known
+        self._inbox = inbox
 
     async def submit(self, request: Request, ref: TaskRef, *, deadline: float | None = None) -> Task:
         """Send one submit and give its task.
@@ -101,6 +103,7 @@ class Submitter:
             unclear=self._calls.transport.now(),
             settle=self._calls.policy.settle,
             deadline=deadline,
+            inbox=self._inbox,
         )
         try:
             return await search.find()
@@ -141,6 +144,7 @@ class Submitter:
             deadline=deadline,
             patience=settle if patience is None else patience,
             insist=insist,
+            inbox=self._inbox,
         )
         with self._known.submitting(ref):
             return await search.find()

@@ -11,7 +11,6 @@ import attrs
 from attrs import frozen
 
 from klingmotion import replies, requests
-from klingmotion.callbacks import OnTask, tell
 from klingmotion.calls import Calls
 from klingmotion.errors import (
     APIResponseError,
@@ -25,6 +24,7 @@ from klingmotion.errors import (
 from klingmotion.eta import left_of
 from klingmotion.farewell import OnCancel, farewell
 from klingmotion.glance import glance
+from klingmotion.hooks import OnTask, tell
 from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
@@ -34,6 +34,7 @@ from klingmotion.retry import PollPolicy, poll
 from klingmotion.roster import Roster
 from klingmotion.schedule import Schedule
 from klingmotion.submitting import failure_text
+from klingmotion.webhooks import Callback, WebhookInbox
 
 
 class Wait(Schedule):
@@ -65,11 +66,12 @@ class Wait(Schedule):
         policy: PollPolicy,
         deadline: float | None,
         method: str,
+        inbox: WebhookInbox | None,
     ) -> None:
         follows_submit = isinstance(target, Task)
         self.ref = target.ref if isinstance(target, Task) else target
         self.started = calls.transport.now()
-        super().__init__(calls, known, self.ref, policy, now=self.started, follows_submit=follows_submit)
+        super().__init__(calls, known, self.ref, policy, now=self.started, follows_submit=follows_submit, inbox=inbox)
         self._roster = roster
         self.deadline = deadline
         #: What was called for it, and can be called again.
@@ -84,10 +86,14 @@ class Wait(Schedule):
 
     def __enter__(self) -> Wait:
         self._roster.join(self)
+        if self._hearing is not None:
+            self._hearing.inbox.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._roster.leave(self, final=self.task is not None)
+        if self._hearing is not None:
+            self._hearing.inbox.leave(self, announced=None if self.task is None else self._hearing.announced)
 
     # --- what callers ask for ---------------------------------------------------------------------------------------
 
@@ -170,6 +176,25 @@ class Wait(Schedule):
         self.wake = asyncio.get_running_loop().create_future()
         return self._calls.transport.sleep(seconds, wake=self.wake)
 
+    # --- what an inbox calls ----------------------------------------------------------------------------------------
+
+    @property
+    def reply_ref(self) -> str | None:
+        """The mark of the task's submit."""
+        return self.ref.reply_ref
+
+    def heard(self, callback: Callback) -> None:
+        """Have the task looked at because of a callback, unless that is about another one."""
+        if self._hearing is None or callback.task_id not in (None, self.task_id):
+            return
+        if self._hearing.take(callback, wants_changes=self._wants_changes):
+            self.rouse()
+
+    def left_alone(self) -> None:
+        """Look as if there were no callbacks, but not together with all others."""
+        self.let_go_at = self._calls.transport.now()
+        self.rouse()
+
     # --- one look ---------------------------------------------------------------------------------------------------
 
     async def _look(self) -> Task | None:
@@ -180,7 +205,8 @@ class Wait(Schedule):
         if self._next_due(now) > now or calls.pauses.remaining(self.request, now) > 0:
             return None
         self.looks += 1
-        before = self._looked_at
+        extra = self._hearing is not None and self._hearing.look_begins(early=now < self._due)
+        before, known = self._looked_at, self._status
         try:
             seen, left = self._read(await calls.answer(self.request, deadline=self.deadline))
         except KlingMotionError as error:
@@ -195,9 +221,13 @@ class Wait(Schedule):
         self._failures = 0
         if not final:
             self._note_estimate(left, now)
-            self._due = now + self.interval(now)
+            if not extra:
+                self._due = now + self._usual_interval(now)
         self.looked(in_vain=not final)
-        return None if seen is None else self._noted(seen)
+        new = None if seen is None else self._noted(seen)
+        if self._hearing is not None:
+            self._hearing.look_ends(news=self._status != known)
+        return new
 
     def _read(self, response: Response) -> tuple[Task | None, float | None]:
         """The task, or `None` if it is not final and not asked for; and what is left to the end."""
@@ -240,7 +270,7 @@ class Wait(Schedule):
             self._raise(error, "the answer ends this wait")
         if self._failures >= self.policy.max_failed_looks:
             self._raise(error, f"{self._failures} looks in a row failed")
-        self._due = now + self.interval(now)
+        self._due = now + self._usual_interval(now)
 
     def _check(self, now: float) -> None:
         """End the wait if the session is closed or the deadline has passed."""

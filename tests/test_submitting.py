@@ -504,7 +504,7 @@ async def test_a_history_that_shows_works_only_finds_a_finished_task() -> None:
         assert (await submitted(session)).succeeded
 
 
-async def test_the_callback_hears_of_the_task_before_the_first_look() -> None:
+async def test_the_hook_hears_of_the_task_before_the_first_look() -> None:
     """S6: the place to save the reference."""
     async with staged() as (emulator, session):
         looks = []
@@ -528,7 +528,7 @@ async def test_a_coroutine_function_may_hear_of_the_task() -> None:
         assert [looks for _, looks in saved] == [0]
 
 
-async def test_an_exception_of_the_callback_carries_the_reference() -> None:
+async def test_an_exception_of_the_hook_carries_the_reference() -> None:
     """S6: the task is paid for, so the way back to it must not be lost."""
     async with staged() as (emulator, session):
 

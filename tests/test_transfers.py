@@ -128,7 +128,7 @@ async def test_progress_is_in_bytes_and_starts_again_with_each_attempt(tmp_path:
     assert len(attempts[1]) == 1 + -(-3_000_000 // PIECE)
 
 
-async def test_a_callback_that_raises_does_not_break_the_upload() -> None:
+async def test_a_hook_that_raises_does_not_break_the_upload() -> None:
     """U2: it is not called again."""
     calls = []
 
@@ -468,7 +468,7 @@ async def test_progress_of_downloads_is_told_by_part(tmp_path: Path) -> None:
         assert steps[-1].received == steps[-1].total
 
 
-async def test_a_callback_that_raises_does_not_lose_a_file(tmp_path: Path) -> None:
+async def test_a_hook_that_raises_does_not_lose_a_file(tmp_path: Path) -> None:
     """It is not called again."""
 
     def fail(_: DownloadProgress) -> None:

@@ -372,7 +372,7 @@ async def test_a_wait_by_id_names_the_method_that_was_called(method: str) -> Non
             await getattr(session, method)(task.id, timeout=20)
 
 
-async def test_a_callback_that_raises_leaves_the_way_back() -> None:
+async def test_a_hook_that_raises_leaves_the_way_back() -> None:
     """The note names the method that gives a video."""
 
     def refuse(task: Task) -> None:

@@ -569,7 +569,7 @@ async def test_final_with_an_unknown_name_is_a_failure() -> None:
             await session.wait_for_task(await submitted(session))
 
 
-async def test_a_callback_that_raises_leaves_with_the_reference() -> None:
+async def test_a_hook_that_raises_leaves_with_the_reference() -> None:
     """S6 for on_change: the task goes on and can be found again."""
     async with staged() as (_, session):
         task = await submitted(session)

@@ -64,6 +64,7 @@ from klingmotion import (
     Video,
     VideoFile,
     VideoOptions,
+    WebhookInbox,
     Work,
     WorkComment,
     __version__,
@@ -71,7 +72,7 @@ from klingmotion import (
 
 
 def show(task: Task) -> None:
-    """A callback may be a function."""
+    """A hook may be a function."""
     assert_type(task.status_name, str | None)
 
 
@@ -108,8 +109,12 @@ async def making_a_session(http: aiohttp.ClientSession, transport: Transport) ->
         poll=PollPolicy(
             first=1, floor=0.5, ratio=0.2, ceiling=10, jitter=0, max_failed_looks=3, grace=5, listing_patience=30
         ),
+        inbox=WebhookInbox("https://bot.example.com/kling"),
         http=http,
     )
+    assert_type(WebhookInbox().url, str | None)
+    assert_type(WebhookInbox().works, bool)
+    assert_type(WebhookInbox().receive(b"{}"), None)
     session = MotionSession(transport=transport)
     assert_type(await session.close(), None)
     MotionSession("user:1-example", "performer@example.com")  # type: ignore[call-arg]  # options go by name

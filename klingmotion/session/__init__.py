@@ -24,6 +24,7 @@ class MotionSession(MotionMethods, VideoMethods, BatchMethods, TaskMethods, Asse
         base_url: Where the API lives; else `$KLINGMOTION_BASE_URL`, else `https://api.useapi.net/v1/kling`.
         retry: How requests that fail are repeated.
         poll: How often tasks are looked at.
+        inbox: Where callbacks arrive. Submits ask for them, and they wake the waits they are about.
         http: An aiohttp session to use (for a proxy, say). It is never closed here.
         transport: Another way to reach the API altogether; `token`, `base_url` and `http` are then not used.
 

@@ -15,7 +15,7 @@ from klingmotion.downloads import Part, checked_parts
 from klingmotion.engine import TIMEOUT
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Task, UploadProgress
-from klingmotion.requests import MAX_JOBS, checked_email, checked_url
+from klingmotion.requests import MAX_JOBS, checked_email
 from klingmotion.retry import LONGEST, PollPolicy
 from klingmotion.session.core import SessionCore
 
@@ -79,13 +79,13 @@ class BatchMethods(SessionCore):
             retry_failed: Start clips that failed in an earlier run anew; this is paid for.
             resubmit_uncertain: Send submits again whose outcome stays unknown. This can pay twice.
             salt: Makes other clips of the same content: with another salt they are extracted, and paid for, again.
-            reply_url: Where the API posts progress and results to.
+            reply_url: Where the API posts progress and results to; else the session's inbox.
             poll: How often to look, instead of the session's policy.
             on_start: Called with the path of a clip that work begins on.
             on_progress: Called with the path and the bytes of it that were handed over so far.
             on_submitted: Called with the path and the new task.
             on_change: Called with the path and every new state of the task.
-            on_done: Called with every outcome; the batch is over when the last such call is. A callback that raises is
+            on_done: Called with every outcome; the batch is over when the last such call is. A hook that raises is
                 logged and holds nothing up.
 
         Returns:
@@ -105,7 +105,7 @@ class BatchMethods(SessionCore):
             settle=_checked_settle(settle),
             timeout=timeout,
             poll=self._engine.policy(poll),
-            reply_url=None if reply_url is None else checked_url("reply_url", reply_url),
+            reply_url=self._engine.reply_url(reply_url),
             hooks=Hooks(
                 on_start=on_start,
                 on_progress=on_progress,

@@ -15,6 +15,7 @@ from klingmotion.errors import ConfigurationError
 from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.secret import Secret
 from klingmotion.transport import Transport
+from klingmotion.webhooks import WebhookInbox
 
 
 class SessionCore:
@@ -28,6 +29,7 @@ class SessionCore:
         base_url: str | None = None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen, so one default serves all
         poll: PollPolicy = PollPolicy(),  # noqa: B008  # as above
+        inbox: WebhookInbox | None = None,
         http: aiohttp.ClientSession | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -44,7 +46,9 @@ class SessionCore:
             raise ConfigurationError(
                 f"retry must be a RetryPolicy and poll a PollPolicy, got {retry!r:.80}, {poll!r:.80}"
             )
-        self._engine = Engine(transport, retry=retry, poll=poll, email=checked_account(email))
+        if inbox is not None and not isinstance(inbox, WebhookInbox):
+            raise ConfigurationError(f"inbox must be a WebhookInbox, got {inbox!r:.80}")
+        self._engine = Engine(transport, retry=retry, poll=poll, email=checked_account(email), inbox=inbox)
 
     async def __aenter__(self) -> Self:
         self._engine.calls.open()

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from klingmotion import listing, media, requests
-from klingmotion.callbacks import OnTask, tell
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT, TaskLike
 from klingmotion.errors import InvalidRequestError
 from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.fetching import OnDownload
+from klingmotion.hooks import OnTask, tell
 from klingmotion.media import FileLike
 from klingmotion.models import Asset, Motion, MotionFiles, Task
 from klingmotion.retry import PollPolicy
@@ -43,7 +43,7 @@ class MotionMethods(SessionCore):
             cover_url: An uploaded image, or its URL, or the video's own `cover_url`; not needed where the video is
                 given as an `Asset`.
             max_jobs: Most jobs the account may run at once, 1 to 50, instead of its own setting.
-            reply_url: Where the API posts progress and result to.
+            reply_url: Where the API posts progress and result to; else the session's inbox.
             reply_ref: A unique mark that callbacks and the list of running tasks repeat; made up if not given.
             email: The linked account to use.
 

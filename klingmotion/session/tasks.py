@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from klingmotion import inventory, replies, requests
-from klingmotion.callbacks import OnTask
 from klingmotion.engine import TIMEOUT, TaskLike, known_id
 from klingmotion.errors import KlingMotionError, NotFoundError
 from klingmotion.farewell import OnCancel, checked_on_cancel
+from klingmotion.hooks import OnTask
 from klingmotion.models import Deletion, Task
 from klingmotion.refusals import is_passing, is_unclear
 from klingmotion.retry import PollPolicy

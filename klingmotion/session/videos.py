@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Unpack
 
 from klingmotion import media, requests
-from klingmotion.callbacks import OnTask, tell
 from klingmotion.engine import TIMEOUT, Engine, TaskLike
 from klingmotion.errors import InvalidRequestError
 from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.fetching import OnDownload
 from klingmotion.forms import VideoOptions
+from klingmotion.hooks import OnTask, tell
 from klingmotion.media import APPLIED, Media
 from klingmotion.models import Asset, Task
 from klingmotion.requests import Request
@@ -51,7 +51,7 @@ class VideoMethods(SessionCore):
             motion: The video of the motion, 3 to 30 s: its path, bytes or URL, or an uploaded asset. Or a `Motion`,
                 or the work id of an extracted or official one.
             image: Who is to move: path, bytes or URL of an image, or an uploaded one.
-            reply_url: Where the API posts progress and result to.
+            reply_url: Where the API posts progress and result to; else the session's inbox.
             reply_ref: A unique mark that callbacks and the list of running tasks repeat; made up if not given.
             email: The linked account to use.
             **options: See `VideoOptions`.
@@ -185,7 +185,7 @@ class _Order:
         self._engine = engine
         self._motion, self._image = motion_source(motion), image_source(image)
         self._options = options
-        self._reply_url = reply_url
+        self._reply_url = engine.reply_url(reply_url)
         self._reply_ref = reply_ref if reply_ref is not None else new_reply_ref()
         self._email = engine.account(email)
         coming = None if self._motion.file is None else _COMING

@@ -241,8 +241,8 @@ def test_no_text_of_the_library_talks_python_on_the_command_line() -> None:
         ),
         ("task 17 has succeeded; wait_for_motion(error.ref) lists its motion again", "task 17 has succeeded"),
         (
-            "raised by a callback for task 17, which goes on; to resume: wait_for_motion('{\"task_id\": 17}')",
-            "raised by a callback for task 17, which goes on",
+            "raised by a hook for task 17, which goes on; to resume: wait_for_motion('{\"task_id\": 17}')",
+            "raised by a hook for task 17, which goes on",
         ),
         (
             "dead (403). Links do not last: list the motion again with motions() or wait_for_motion(task_id)",

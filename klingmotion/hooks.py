@@ -1,4 +1,4 @@
-"""Callbacks of the caller's that are told of a task."""
+"""Functions of the caller's that are told of a task."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from klingmotion.models import Task
 OnTask = Callable[[Task], Awaitable[object] | object]
 
 
-async def tell(callback: OnTask | None, task: Task) -> None:
-    """Call back. What the callback raises leaves with the task's reference, so that nothing is lost with it."""
-    if callback is None:
+async def tell(hook: OnTask | None, task: Task) -> None:
+    """Call a hook. What it raises leaves with the task's reference, so that nothing is lost with it."""
+    if hook is None:
         return
     try:
-        answer = callback(task)
+        answer = hook(task)
         if inspect.isawaitable(answer):
             await answer
     except Exception as error:
         resuming = f"{task.ref.wait_method}({str(task.ref)!r})"
-        how = f"raised by a callback for task {task.id}, which goes on; to resume: {resuming}"
+        how = f"raised by a hook for task {task.id}, which goes on; to resume: {resuming}"
         with contextlib.suppress(Exception):  # an exception that takes no attributes leaves as it is
             error.add_note(how)
             if getattr(error, "ref", None) is None:
