@@ -14,6 +14,7 @@ import typer
 
 from klingmotion.cli.display import Display, Lines, Objects
 from klingmotion.cli.failure import ExitCode, Failure
+from klingmotion.cli.interrupts import endings_are_interrupts
 from klingmotion.cli.live import LiveDisplay
 from klingmotion.cli.notices import told_on
 from klingmotion.cli.streams import AnswerError
@@ -72,7 +73,7 @@ def chosen_display(*, json: bool, live: type[LiveDisplay] = LiveDisplay) -> Disp
 
 def _executed(work: Work, display: Display, on_interrupt: Callable[[Display], ExitCode], *, steps: bool) -> ExitCode:
     try:
-        with display, told_on(display) if steps else nullcontext():
+        with endings_are_interrupts(), display, told_on(display) if steps else nullcontext():
             return asyncio.run(work(display))
     except KeyboardInterrupt:
         return on_interrupt(display)

@@ -1,4 +1,4 @@
-"""Ctrl-C in two steps, for a command that can stop gently."""
+"""Ctrl-C, and what else asks a command to end."""
 
 from __future__ import annotations
 
@@ -6,53 +6,91 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
+from typing import Final
+
+#: What is sent where a service or container is stopped, and where a terminal is closed.
+ENDINGS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def endings_are_interrupts() -> Iterator[None]:
+    """Take every request to end for a Ctrl-C, so that the command says what it leaves behind.
+
+    What is ignored stays so, as SIGHUP is under `nohup`.
+    """
+    with ExitStack() as stack:
+        for number in ENDINGS:
+            if _is_heard(number) and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _interrupt)
+                stack.callback(signal.signal, number, signal.SIG_DFL)
+        yield
 
 
 @contextmanager
 def in_two_steps(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
-    """Call `first` at the first Ctrl-C and `second` at the next; a third one breaks off whatever runs.
+    """Call `first` at the first Ctrl-C and `second` at the next, or at once where another request to end comes.
 
-    Both are called by the running loop. Where Ctrl-C is ignored, as in a process started in the background, or this is
-    not the thread that hears of it, nothing is changed.
+    After `second` one more breaks off whatever runs. Both are called by the running loop. What is ignored stays so.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+    if not _is_heard(signal.SIGINT):
         yield
         return
-    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
     steps = iter((first, second))
+    with ExitStack() as stack:
 
-    def pressed() -> None:
-        if (step := next(steps, None)) is not None:
-            step()
-        if step is second:
-            _hear(loop, None)
+        def pressed() -> None:
+            if next(steps, second) is second:
+                ended()
+            else:
+                first()
 
-    _hear(loop, pressed)
+        def ended() -> None:
+            stack.close()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            second()
+
+        stack.enter_context(_heard_by_loop(signal.SIGINT, pressed))
+        for number in ENDINGS:
+            if _is_heard(number):
+                stack.enter_context(_heard_by_loop(number, ended))
+        try:
+            yield
+        finally:
+            stack.close()
+            signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Do as Ctrl-C does, also where that is ignored, as in a process started in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+def _is_heard(number: signal.Signals) -> bool:
+    """Whether this thread hears of a signal."""
+    here = threading.current_thread() is threading.main_thread()
+    return here and signal.getsignal(number) is not signal.SIG_IGN
+
+
+@contextmanager
+def _heard_by_loop(number: signal.Signals, hear: Callable[[], None]) -> Iterator[None]:
+    """Let the running loop hear of a signal."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(number)
+
+    def forward(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(hear)
+
+    try:
+        loop.add_signal_handler(number, hear)
+    except NotImplementedError:  # as on Windows
+        signal.signal(number, forward)
     try:
         yield
     finally:
-        _hear(loop, None)
-        signal.signal(signal.SIGINT, before)
-
-
-def _hear(loop: asyncio.AbstractEventLoop, pressed: Callable[[], None] | None) -> None:
-    """Let the loop hear of Ctrl-C, or nobody in particular."""
-    try:
-        if pressed is None:
-            loop.remove_signal_handler(signal.SIGINT)
-        else:
-            loop.add_signal_handler(signal.SIGINT, pressed)
-    except NotImplementedError:  # as on Windows
-        signal.signal(signal.SIGINT, signal.default_int_handler if pressed is None else _forwarding(loop, pressed))
-
-
-def _forwarding(
-    loop: asyncio.AbstractEventLoop, pressed: Callable[[], None]
-) -> Callable[[int, FrameType | None], None]:
-    def forward(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(pressed)
-
-    return forward
+        if signal.getsignal(number) is not forward:
+            loop.remove_signal_handler(number)
+        signal.signal(number, before)

@@ -204,7 +204,7 @@ class Run:
                 self._tracks.over(outcome, failure)
 
         following = asyncio.ensure_future(follow())
-        with in_two_steps(partial(self._stop, batch), partial(self._end, following)):
+        with in_two_steps(partial(self._stop, batch), partial(self._end, batch, following)):
             try:
                 await asyncio.wait([following])
             finally:
@@ -213,8 +213,7 @@ class Run:
             following.result()
 
     def _stop(self, batch: Batch) -> None:
-        self._interrupted = True
-        self._standing(batch)  # how many clips there are: those not begun are not counted any more
+        self._note_interrupted(batch)
         batch.stop()
         self._tracks.drop_waiting()
         running = batch.totals.running
@@ -223,7 +222,12 @@ class Run:
         more = f"finishing {clips}; Ctrl-C again {left}" if running else "nothing is running"
         self._display.say(f"Stopping: {more}")
 
-    def _end(self, following: asyncio.Future[None]) -> None:
+    def _note_interrupted(self, batch: Batch) -> None:
+        self._interrupted = True
+        self._standing(batch)  # how many clips there are: those not begun are not counted any more
+
+    def _end(self, batch: Batch, following: asyncio.Future[None]) -> None:
+        self._note_interrupted(batch)
         goes_on = "." if self._order.emulated else "; what is submitted goes on without us."
         self._display.say(f"Ending at once{goes_on}")
         following.cancel()

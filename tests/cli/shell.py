@@ -111,9 +111,9 @@ class Running:
                 return line
         raise AssertionError(f"the command ended without a line with {marker!r}; it said:\n{self.talk}")
 
-    def interrupt(self) -> tuple[int, str, str]:
-        """Press Ctrl-C; exit code, stdout and stderr."""
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
+        """Press Ctrl-C, or send another signal; exit code, stdout and stderr."""
+        self.process.send_signal(number)
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, self.talk + err
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from klingmotion import TaskRef
 from klingmotion.cli.clips import clips
-from klingmotion.cli.interrupts import in_two_steps
+from klingmotion.cli.interrupts import ENDINGS, endings_are_interrupts, in_two_steps
 from klingmotion.cli.overview import Overview
 from klingmotion.cli.runs import Order
 from klingmotion.cli.tally import Standing
@@ -414,6 +414,26 @@ def test_the_second_ctrl_c_ends_at_once(emulator: ThreadedEmulator, folder: Path
     assert len(emulator.books.tasks) == 4
 
 
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
+def test_a_service_that_is_stopped_ends_at_once(
+    emulator: ThreadedEmulator, folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Whoever sends SIGTERM does not wait for tasks of minutes; the next run goes on, and nothing is paid twice."""
+    with running("batch", folder, *options(tmp_path), "--concurrency", "2", emulator=emulator) as command:
+        once(emulator, lambda books: len(books.tasks) == 2)
+        code, out, talk = command.interrupt(number)
+    assert (code, out) == (130, "")
+    assert "Stopping" not in talk
+    assert "Ending at once" in talk
+    assert "4 clips: 4 left to the next run\n" in talk
+    for task in emulator.books.tasks:
+        emulator.run(partial(Emulator.end_task, task_id=task.task_id))
+    at_once(emulator, 2)
+    done = run(*resumed(talk)[1:], emulator=emulator)
+    assert done.returncode == 0, done.stderr
+    assert len(emulator.books.tasks) == 4
+
+
 def test_in_json_an_interruption_is_in_the_totals(emulator: ThreadedEmulator, folder: Path, tmp_path: Path) -> None:
     """With the command that goes on; people are not talked to."""
     emulator.fail("upload_asset", StallBefore(60.0), times=None)
@@ -467,6 +487,38 @@ def test_where_the_loop_hears_of_no_signals_the_process_tells_it() -> None:
     with asyncio.Runner(loop_factory=_PlainLoop) as runner:
         runner.run(pressed_twice())
     assert signal.getsignal(signal.SIGINT) is before
+
+
+async def test_after_an_end_that_came_otherwise_a_ctrl_c_breaks_off() -> None:
+    """And afterwards all signals mean what they meant before."""
+    numbers = (signal.SIGINT, *ENDINGS)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = [signal.getsignal(number) for number in numbers]
+    ended = asyncio.Event()
+    with in_two_steps(pytest.fail, ended.set):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ended.wait()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_what_else_asks_to_end_is_a_ctrl_c_to_every_command(number: signal.Signals) -> None:
+    """Unless that is ignored, as under nohup."""
+    heard = signal.getsignal(signal.SIGINT)
+    try:
+        for ctrl_c in (signal.default_int_handler, signal.SIG_IGN):  # the second is that of the background
+            signal.signal(signal.SIGINT, ctrl_c)
+            with pytest.raises(KeyboardInterrupt), endings_are_interrupts():
+                os.kill(os.getpid(), number)
+            assert signal.getsignal(number) is signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)
+        with endings_are_interrupts():
+            os.kill(os.getpid(), number)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+        signal.signal(number, signal.SIG_DFL)
 
 
 def test_where_ctrl_c_is_ignored_it_stays_so() -> None:

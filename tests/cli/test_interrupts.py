@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from klingmotion import TaskRef
+from klingmotion.cli.interrupts import ENDINGS
 from klingmotion.emulator import ByTime, DropAfter, Outcome, StallAfter, StallBefore, ThreadedEmulator
 from tests.cli.shell import COMMAND, START, environment, objects, once, resumed, run, running
 
@@ -63,11 +65,14 @@ def test_during_the_submit_it_is_unknown_and_found_again(
     assert len(emulator.books.tasks) == 1
 
 
-def test_during_the_wait_the_task_goes_on(emulator: ThreadedEmulator, clip: Path, tmp_path: Path) -> None:
-    """The command printed waits for it and saves what was to be saved."""
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDINGS], ids=lambda number: number.name)
+def test_during_the_wait_the_task_goes_on(
+    emulator: ThreadedEmulator, clip: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """The command printed waits for it and saves what was to be saved; a service that is stopped prints it, too."""
     with running("extract", clip, "--out", tmp_path, emulator=emulator) as command:
         command.until("walk.mp4: submitted as task")
-        code, out, talk = command.interrupt()
+        code, out, talk = command.interrupt(number)
     assert (code, out) == (130, "")
     [task] = emulator.books.tasks
     assert f"walk.mp4: failed: interrupted; task {task.task_id} goes on" in talk
