@@ -103,7 +103,7 @@ class PollPolicy:
     `floor`, at most `ceiling`. So what a result waits to be noticed stays a fixed share of what the task took. At ages
     at which hardly any task ends, waits are 2.5 times as long: up to 22 s (4.4 times `first` if that is less) until a
     session has seen 20 of its tasks end, then up to what these have shown. An estimate of the server's own is used only
-    between the same limits.
+    between the same limits; if the first one says that nothing ends before the age of 25 s, the second look comes then.
 
     Up to `jitter` is taken off at random while hardly any task ends, before the second look and after failures, so that
     many waits do not look together. The rest is exact: as shares of the age, looks keep the distance.
@@ -125,21 +125,32 @@ class PollPolicy:
         if self.floor > self.ceiling:
             raise ConfigurationError(f"PollPolicy.floor ({self.floor}) must not exceed ceiling ({self.ceiling})")
 
-    def interval(self, age: float, chance: float, left: float | None = None, quiet: float = 0.0) -> float:
+    def interval(
+        self, age: float, chance: float, left: float | None = None, quiet: float = 0.0, *, agreed: bool = False
+    ) -> float:
         """The wait before the next look at a task of the given age, for a random `chance` from 0 to 1.
 
         A believed estimate of what is `left` brings the next look near the end, but never later than after 28 % of the
         age or, early on, at the age of 25 s (five times `first` if that is less): an estimate that lies may not cost
-        more. Before the age `quiet` hardly any task ends; how much before, up to `jitter` of it, is chance.
+        more. Before the age `quiet` hardly any task ends; how much before, up to `jitter` of it, is chance. If an
+        estimate that is not to be believed yet has `agreed`, no look comes before `late_enough`.
         """
         wait, sooner = self.ratio * age, 1 - self.jitter * chance
         if left is not None:
-            early = min(_EARLY, _EARLY_FIRSTS * self.first)
             aim = left + _AFTER * age if left <= _NEAR * age else _AIM * left
-            wait = min(max(aim, _SOONEST * wait), max(_FAR * age, early - age, wait))
-        elif age < quiet and (thin := min(_THINNED * wait * sooner, quiet * sooner - age)) > wait:
-            wait, sooner = thin, 1.0
+            wait = min(max(aim, _SOONEST * wait), max(_FAR * age, self.late_enough() - age, wait))
+        elif age < quiet:
+            thin = (
+                self.late_enough(quiet) * sooner - age
+                if agreed
+                else min(_THINNED * wait * sooner, quiet * sooner - age)
+            )
+            wait, sooner = (thin, 1.0) if thin > wait else (wait, sooner)
         return min(max(wait, self.floor), self.ceiling) * sooner
+
+    def late_enough(self, quiet: float = 0.0) -> float:
+        """The age up to which an estimate may put a look off, however early in the task's life."""
+        return max(quiet, min(_EARLY, _EARLY_FIRSTS * self.first))
 
     def interval_after_failures(self, age: float, failures: int, chance: float) -> float:
         """The wait after failed looks in a row: it doubles, so that a short outage does not use them all up."""

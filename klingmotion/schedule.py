@@ -98,7 +98,10 @@ class Schedule(Member):
         if self._failures:
             return self.policy.interval_after_failures(age, self._failures, self._calls.transport.random())
         chance = self._calls.transport.random() if self.looks <= 1 or self.shown or age < quiet else 0.0
-        return self.policy.interval(age, chance, None if self._eta is None else self._eta.left(now), quiet)
+        if self._eta is None:
+            return self.policy.interval(age, chance, None, quiet)
+        agreed = age < quiet and self._eta.agrees(self.policy.late_enough(quiet) - age)
+        return self.policy.interval(age, chance, self._eta.left(now), quiet, agreed=agreed)
 
     def _quiet(self) -> float:
         """The age before which hardly any task ends: as this session has seen, else a guess; 0 if no age is known."""
