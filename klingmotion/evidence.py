@@ -19,6 +19,9 @@ from klingmotion.wire import input_urls
 #: How far the server's clock may be off.
 CLOCK_SKEW = timedelta(minutes=10)
 
+#: How far a clock may be off that was set to the wrong hour, or zone, or stood still with its machine.
+CLOCK_ERROR = timedelta(days=1)
+
 #: How long a submit may be under way before its task is created.
 LATEST = timedelta(minutes=20)
 
@@ -121,14 +124,24 @@ class Evidence:
 
     def _alike(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> tuple[int, ...]:
         """Ids of tasks made of our inputs since we sent them, without those another submit has a mark on."""
-        if self.ref.resource_url is None and self.ref.image_url is None:
+        if not self._inputs:
             return ()
         fitting = {task.id for task in tasks if self._fits(task)}
         return tuple(sorted(fitting - self._others - strangers))
 
-    def bears_out(self, task: Task, strangers: frozenset[int]) -> bool:
-        """Whether a task that was named under our mark, by no matter whom, shows nothing that speaks against it."""
-        return self._fits(task) or self._may_hold_it((task,), strangers)
+    def bears_out(self, task: Task) -> bool:
+        """Whether a task named under our mark, which may be used twice, is of our inputs, as far as it tells."""
+        return not input_urls(task.info) or not self._inputs or self._may_be_made_of_ours(task)
+
+    def shows_elsewhere(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
+        """Whether one of the tasks may be it, were our clock off by no more than a day when it was submitted."""
+        earliest = None if self.ref.sent_at is None else self.ref.sent_at - CLOCK_ERROR
+        others = strangers | self._others
+        return any(
+            task.id not in others and self._may_be_made_of_ours(task)
+            for task in tasks
+            if earliest is None or task.created_at is None or task.created_at >= earliest
+        )
 
     def _may_hold_it(self, tasks: tuple[Task, ...], strangers: frozenset[int]) -> bool:
         """Whether a task that is no candidate may be it all the same: too little to adopt it, too much to send again.
@@ -153,8 +166,7 @@ class Evidence:
         ]
 
     def _may_be_made_of_ours(self, task: Task) -> bool:
-        urls = input_urls(task.info)
-        ours = {self.ref.image_url, self.ref.resource_url} - {None}
+        urls, ours = input_urls(task.info), self._inputs
         found = bool(ours) and all(any(same_path(url, own) for url in urls) for own in ours)
         is_ours_by_type = (task_type(task) in (None, EXTRACTION_TYPE)) == (self.ref.image_url is None)
         return found and (is_ours_by_type or len(urls) == len(ours))  # others may make more of the same
@@ -178,8 +190,12 @@ class Evidence:
         if self.ref.image_url is None:
             return kind in (None, EXTRACTION_TYPE) and any(same_url(url, self.ref.resource_url) for url in urls[:1])
         # How the inputs of a video task are ordered is not documented, nor what its type is called.
-        ours = {self.ref.image_url, self.ref.resource_url} - {None}
-        return kind != EXTRACTION_TYPE and all(any(same_url(url, own) for url in urls) for own in ours)
+        return kind != EXTRACTION_TYPE and all(any(same_url(url, own) for url in urls) for own in self._inputs)
+
+    @property
+    def _inputs(self) -> set[str]:
+        """What it is to be made of."""
+        return {url for url in (self.ref.image_url, self.ref.resource_url) if url is not None}
 
 
 def until(sent_at: datetime) -> datetime:

@@ -14,6 +14,9 @@ from klingmotion.requests import Request
 #: Pages of one reading that are followed at most: what the busiest account makes in the time a search looks at.
 _MOST_PAGES = 250
 
+#: Pages of the newest tasks that are read at least, and at most.
+_LEAST_LATEST, _MOST_LATEST = 5, 50
+
 #: Milliseconds by which a short reading overlaps what was read before.
 _OVERLAP = 60_000
 
@@ -60,6 +63,28 @@ class History:
             return None
         self._found |= {task.id: task for page in pages if page for task in page.tasks}
         return Listing(tuple(self._found.values()), complete=False)
+
+    async def latest(self, span: float) -> tuple[Task, ...] | None:
+        """The newest tasks of all, whatever the time is: those of the last `span` seconds before the newest, and more.
+
+        `None` if they cannot be read, or are too many.
+        """
+        newest: int | None = None
+        edge: int | None = None
+        found: dict[int, Task] = {}
+        for number in range(_MOST_LATEST):
+            page = await self._page(self._bound(edge, forward=False), forward=False)
+            if page is None:
+                return None
+            fresh = {task.id: task for task in page.tasks if task.id not in found}
+            found |= fresh
+            newest = _edge(page.tasks, max) if newest is None else newest
+            edge = _edge(page.tasks, min)
+            if not fresh or edge is None or newest is None:
+                return tuple(found.values())
+            if number + 1 >= _LEAST_LATEST and newest - edge > span * 1000:
+                return tuple(found.values())
+        return None
 
     async def around(self, instant: datetime) -> tuple[Task, ...] | None:
         """What was born right around an instant, for in whichever order a page comes; `None` if it cannot be read."""

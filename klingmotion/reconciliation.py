@@ -13,7 +13,7 @@ from klingmotion.errors import KlingMotionError, SubmitUncertainError
 from klingmotion.evidence import Evidence, Listing, Verdict, since, until
 from klingmotion.history import History
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Json, Task
+from klingmotion.models import Json, RunningTask, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import Request
 from klingmotion.retry import poll
@@ -24,6 +24,13 @@ T = TypeVar("T")
 
 #: Tasks that are looked at in one reading because the list does not say what they are made of.
 _MOST_UNTOLD = 20
+
+#: Seconds since the submit, at most, of which all tasks are looked through before one is taken for absent, whatever
+#: time the list gives them: clocks may be wrong.
+_MOST_LATEST = 3600.0
+
+#: Seconds by which those clocks that measure how long it has been may differ.
+_SLACK = 60.0
 
 #: Readings after the settle window that a task which shows only then may still take to be confirmed.
 _LAST_ROUNDS = 4
@@ -73,6 +80,8 @@ class Search:
         self._patience_ends = calls.transport.now() + patience
         #: Tasks that were looked at because a list does not say what they are made of.
         self._seen: dict[int, Task] = {}
+        #: Tasks that were looked at because something names them under our mark.
+        self._named: dict[int, Task] = {}
         self._rounds = 0
         self._rounds_after = 0
         self._readable_after = 0
@@ -92,35 +101,63 @@ class Search:
     # --- one reading ------------------------------------------------------------------------------------------------
 
     async def _round(self) -> Verdict | None:
-        verdict = await self._claimed() or await self._reading()
+        verdict = await self._called_back() or await self._reading()
         if verdict is not None and verdict.task_id is not None:  # before another search of this session can take it too
             self._known.submitted(attrs.evolve(self._ref, task_id=verdict.task_id), self._sent)
         return verdict
 
-    async def _claimed(self) -> Verdict | None:
+    async def _called_back(self) -> Verdict | None:
         """The task that a callback named under our mark, if a look bears that out: anyone can post one."""
         task_id = None if self._inbox is None else self._inbox.task_of(self._ref.reply_ref)
-        strangers = self._known.strangers_to(self._ref, self._sent)
-        if task_id is None or task_id in strangers:
+        if task_id is None or task_id in self._strangers or not await self._is_borne_out(task_id):
             return None
-        ref = TaskRef(task_id=task_id, email=self._ref.email)
-        seen = await self._read(requests.get_task(task_id, email=ref.email), replies.task(ref))
-        return Verdict((task_id,)) if seen is not None and self._evidence.bears_out(seen, strangers) else None
+        return Verdict((task_id,)) if task_id in self._named else None
+
+    async def _is_borne_out(self, task_id: int) -> bool:
+        """Whether a look at a task that is named under our mark speaks for it, or cannot be had."""
+        if task_id not in self._named:
+            ref = attrs.evolve(self._ref, task_id=task_id)
+            seen = await self._read(requests.get_task(task_id, email=ref.email), replies.task(ref))
+            if seen is None:
+                return True
+            self._named[task_id] = seen
+        return self._evidence.bears_out(self._named[task_id])
+
+    @property
+    def _strangers(self) -> frozenset[int]:
+        return self._known.strangers_to(self._ref, self._sent)
+
+    async def _running(self) -> tuple[RunningTask, ...] | None:
+        """The list of running tasks, without those that bear our mark and are made of something else."""
+        running = await self._read(requests.list_running(), replies.running)
+        if running is None:
+            return None
+        marked = self._evidence.marked(running)
+        others = {task_id for task_id in marked if not await self._is_borne_out(task_id)}
+        return tuple(task for task in running if task.id not in others)
 
     async def _reading(self) -> Verdict | None:
         settled = self._calls.transport.now() >= self._settled
-        running = await self._read(requests.list_running(), replies.running)
+        running = await self._running()
         marked = self._evidence.marked(running or ())
         listing = None if marked else await self._listing(settled=settled)
-        strangers = self._known.strangers_to(self._ref, self._sent)
+        strangers = self._strangers
         verdict = self._evidence.add(
             running, listing, strangers=strangers, alone=self._known.is_alone(self._ref), settled=settled
         )
-        self._listed = listing is not None and self._evidence.absent and await self._witnesses.are_listed(listing)
+        self._listed = listing is not None and self._evidence.absent and await self._is_nowhere(listing)
         self._rounds += 1
         self._rounds_after += settled
         self._readable_after += settled and listing is not None
         return verdict or (self._last_word() if self._is_over() else None)
+
+    async def _is_nowhere(self, listing: Listing) -> bool:
+        """Whether the list is one that would show it, and does not show it under another time either."""
+        if not await self._witnesses.are_listed(listing):
+            return False
+        elapsed = self._calls.transport.now() - self._sent + _SLACK
+        latest = await self._history.latest(min(elapsed, _MOST_LATEST))
+        return latest is not None and not self._evidence.shows_elsewhere(latest, self._strangers)
 
     def _is_over(self) -> bool:
         now = self._calls.transport.now()
@@ -176,7 +213,7 @@ class Search:
 
     async def _told(self, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         """The tasks of a list, with what they are made of where it does not say so and they may be ours."""
-        untold = self._evidence.untold(tasks, self._known.strangers_to(self._ref, self._sent))
+        untold = self._evidence.untold(tasks, self._strangers)
         for task in [task for task in untold if task.id not in self._seen][:_MOST_UNTOLD]:
             ref = TaskRef(task_id=task.id, email=self._ref.email)
             seen = await self._read(requests.get_task(task.id, email=ref.email), replies.task(ref))
@@ -191,7 +228,7 @@ class Search:
         ref = attrs.evolve(self._ref, task_id=task_id)
         logger.info("an unclear submit was accepted", extra={"task_id": task_id, "reply_ref": ref.reply_ref})
         request = requests.get_task(task_id, email=ref.email)
-        seen = await self._read(request, replies.task(ref))
+        seen = self._named.get(task_id) or await self._read(request, replies.task(ref))
         return seen or Task(id=task_id, ref=ref)  # known to exist; the wait will see the rest
 
     def _uncertain(self, verdict: Verdict) -> SubmitUncertainError:

@@ -72,6 +72,8 @@ class Witnesses:
                 return False
             if task is not None and (task.created_at is None or start <= task.created_at <= end):
                 return False
+            if task is not None and not _is_of_its_time(task, witness):
+                return False  # our clock or theirs is off, and the list is not of the time of the submit
             self._excused.add(witness.task_id)
         return True
 
@@ -103,6 +105,8 @@ class Witnesses:
             return False if is_passing(error) or witness.email == self._ref.email else None
         if task is None or task.created_at is None:
             return None
+        if not _is_of_its_time(task, witness):
+            return False
         found = await self._around(task.created_at, witness.email)
         return self._known.shows(tuple(other for other in found if other.id == task.id), self._ref)
 
@@ -134,6 +138,12 @@ class Witnesses:
             self._known.note_over(task.id)
             return None
         return None if task.deleted else task
+
+
+def _is_of_its_time(task: Task, witness: TaskRef) -> bool:
+    """Whether the server has noted about the time at which a task was submitted by the local clock."""
+    created, sent = task.created_at, witness.sent_at
+    return created is None or sent is None or since(sent) <= created <= until(sent)
 
 
 def _sent_at(witness: TaskRef) -> datetime:

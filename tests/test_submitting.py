@@ -9,6 +9,7 @@ import json
 import pickle
 import socket
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -59,7 +60,7 @@ from klingmotion.emulator import (
 )
 from klingmotion.emulator.artefacts import cover_png
 from klingmotion.emulator.exchange import Exchange, Reply
-from tests.stage import CLIP, now, staged, submitted, uploaded, virtual_session
+from tests.stage import CLIP, VirtualTransport, now, staged, submitted, uploaded, virtual_session
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 
@@ -339,6 +340,62 @@ async def test_everything_points_to_absence_only_once_the_list_has_shown_a_known
             await submitted(session)
         assert caught.value.absent
         assert len(emulator.books.tasks) == 1
+
+
+@pytest.mark.parametrize("hours", [-9, -1, 1, 9])
+async def test_nothing_is_absent_where_the_servers_clock_says_another_hour(hours: float) -> None:
+    """S3: a list of the time of the submit is one of another time, as a task known to exist shows."""
+    async with staged(Emulator(scheduler_delay="never", clock_skew=hours * 3600.0)) as (emulator, session):
+        await submitted(session)
+        await asyncio.sleep(100)
+        emulator.fail("submit_motion", DropAfter())
+        with pytest.raises(SubmitUncertainError) as caught:
+            await submitted(session)
+        assert not caught.value.absent
+        assert len(emulator.books.tasks) == 2
+
+
+class Misset(VirtualTransport):
+    """A machine whose clock is set to another time at some point."""
+
+    ahead = 0.0
+
+    def utcnow(self) -> datetime:
+        return super().utcnow() + timedelta(seconds=self.ahead)
+
+
+@pytest.mark.parametrize("hours", [-20, -1, 1, 20])
+@pytest.mark.parametrize("others", [0, 120])
+async def test_nothing_is_absent_that_is_listed_under_another_time(hours: float, others: int) -> None:
+    """S3: the clock was set wrong between the tasks known to exist and the submit, and maybe the account is busy."""
+    async with Emulator(scheduler_delay="never") as emulator:
+        transport = Misset(emulator.url, emulator.token)
+        async with MotionSession(transport=transport) as session:
+            await submitted(session)
+            await asyncio.sleep(100)
+            transport.ahead = hours * 3600.0
+            emulator.fail("submit_motion", DropAfter())
+            submitting = asyncio.create_task(submitted(session))
+            await asyncio.sleep(5)
+            for _ in range(others):
+                emulator.add_task()
+            with pytest.raises(SubmitUncertainError) as caught:
+                await submitting
+            assert not caught.value.absent
+
+
+async def test_a_reply_ref_used_twice_finds_no_task_of_something_else() -> None:
+    """S2: the earlier task bears the mark and runs, and was made of another video."""
+    async with staged() as (emulator, session):
+        first = await submitted(session, reply_ref="job-7")
+        asset = await uploaded(session)
+        emulator.fail("submit_motion", DropBefore())
+        with pytest.raises(SubmitUncertainError) as caught:
+            await session.submit_motion(asset, reply_ref="job-7")
+        assert first.id not in caught.value.candidates
+        emulator.fail("submit_motion", DropAfter())
+        task = await session.submit_motion(asset, reply_ref="job-7")
+        assert task.id == emulator.books.tasks[-1].task_id != first.id
 
 
 async def test_a_list_that_lacks_a_task_known_to_exist_leaves_it_open() -> None:
