@@ -58,9 +58,13 @@ class Pauses:
         """Seconds the request has to wait. One that speaks for all accounts waits for every one of them."""
         if not self._until:
             return 0.0
-        everyone = request.endpoint in _OF_ALL_ACCOUNTS
-        instants = self._until.values() if everyone else [self._until.get(request.email, now)]
-        return max(0.0, max(instants, default=now) - now)
+        if request.endpoint in _OF_ALL_ACCOUNTS:
+            return max(0.0, max(self._until.values()) - now)
+        return self.of(request.email, now)
+
+    def of(self, email: str | None, now: float) -> float:
+        """Seconds the account's calls have to wait."""
+        return max(0.0, self._until.get(email, now) - now)
 
 
 async def _noted(request: Request, sent: Awaitable[Response], clock: Transport) -> Response:
@@ -157,7 +161,7 @@ class Calls:
             f"{request.work} is held back for {seconds:.1f} s more: the server answered an earlier call with 429",
             status=429,
         )
-        error.retry_after = seconds
+        error.retry_after, error.sent = seconds, False
         return error
 
     # --- retried ----------------------------------------------------------------------------------------------------

@@ -166,6 +166,8 @@ class RateLimitError(APIStatusError):
 
     #: Seconds still to wait before another try makes sense.
     retry_after: float | None = None
+    #: False if the server was not asked at all, because it has answered an earlier call with 429.
+    sent: bool = True
 
 
 class AccountError(APIStatusError):

@@ -384,7 +384,7 @@ class Conductor:
         """Nothing was accepted: the clip waits for a slot again."""
         self.register.running.discard(passage.row.key)
         if lane is not None:
-            self.governor.refused(account, lane, full=isinstance(error, RateLimitError))
+            self.governor.refused(account, lane, full=isinstance(error, RateLimitError) and error.sent)
         if self._stopping:
             self.register.drop(passage.row.key)
             self._check_finished()

@@ -159,7 +159,7 @@ class Governor:
         slots = self.slots[account]
         age = pause = SOONEST
         while True:
-            if slots.has_own_room() and self._calls.transport.now() >= slots.held_until:
+            if slots.has_own_room() and self._held(slots) <= 0:
                 await self.read(FRESH if pause == SOONEST else age)
                 if slots.has_room(now := self._calls.transport.now()):
                     return slots.take()
@@ -168,9 +168,14 @@ class Governor:
                 return None
             if slots.has_own_room():
                 age, pause = pause, min(2 * pause, LATEST)
-                await self._wait(account, max(age, slots.held_until - self._calls.transport.now()))
+                await self._wait(account, max(age, self._held(slots)))
             else:
                 await self._wait(account, LATEST)  # there is nothing to ask before one of ours is over
+
+    def _held(self, slots: Slots) -> float:
+        """Seconds for which nothing is to be submitted: after a refused submit, or a 429 that any call got."""
+        now = self._calls.transport.now()
+        return max(slots.held_until - now, self._calls.pauses.of(slots.account or None, now))
 
     async def _wait(self, account: str, seconds: float) -> None:
         """Wait until a lane is given back, or the time is over."""

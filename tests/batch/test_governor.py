@@ -6,16 +6,18 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from attrs import define, field
 
 from klingmotion import APIConnectionError, Capacity, Request, RetryPolicy
 from klingmotion.batch.governor import FRESH, LATEST, TRY_ANYWAY, Governor, Slots
-from klingmotion.batch.journal import UNNAMED
+from klingmotion.batch.journal import UNNAMED, Row, State
 from klingmotion.calls import Calls
 from klingmotion.retry import UNTOLD_PAUSE
 from tests.batch.journals import ANN, BEN
+from tests.batch.runs import bench, statuses
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import now
 
@@ -375,3 +377,35 @@ async def test_whoever_gives_up_gets_no_lane() -> None:
     since = now()
     assert await governor.acquire(ANN, give_up=lambda: now() - since > 60) is None
     assert 60 < now() - since < 60 + 2 * LATEST
+
+
+async def test_a_429_that_any_call_got_holds_submits_back() -> None:
+    """W5: no slot is taken while the account pauses; the other account's are."""
+    calls = Calls(FakeTransport(Service({ANN: 3, BEN: 3}).answer), RetryPolicy())
+    calls.open()
+    governor = Governor(calls, (ANN, BEN), concurrency=None)
+    calls.pauses.note(ANN, now() + 15)
+    began = now()
+    assert await governor.acquire(BEN, give_up=lambda: False) == 0
+    assert now() - began < 1
+    assert await governor.acquire(ANN, give_up=lambda: False) == 0
+    assert 15 <= now() - began < 17
+
+
+async def test_a_submit_that_was_held_back_says_nothing_of_slots(tmp_path: Path) -> None:
+    """B4: another call's 429 comes between its announcement and itself: nobody said that all are taken."""
+    async with bench(tmp_path, limit=5) as at:
+
+        def pause(row: Row, state: State) -> None:
+            if state is State.SUBMITTING and row.attempt == 0 and not slots:
+                at.session._engine.calls.pauses.note(None, now() + 10)
+
+        batch = at.batch(at.clips(8), journal=at.watched(pause))
+        slots: list[int | None] = []
+        outcomes = []
+        async for outcome in batch:
+            outcomes.append(outcome)
+            slots.append(batch.totals.slots)
+        assert statuses(outcomes) == {"done": 8}
+        assert set(slots) == {5}
+        assert at.answers() == {200: 8}
