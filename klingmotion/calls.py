@@ -211,6 +211,8 @@ class Calls:
 
     def open(self) -> None:
         """Make it usable, on the running loop."""
+        if self.closed and self._loop is not asyncio.get_running_loop():
+            self._loop = None  # where it was used, that is over
         self.closed = False
         self.ensure_usable()
 

@@ -56,7 +56,7 @@ class VideoDownloads:
             path = await self._fetch(await self._clean_url(video, email), target, told)
             return VideoFile(path=path, clean=True)
         except (APIStatusError, APIResponseError, APIConnectionError, DownloadError) as error:
-            if isinstance(error, DownloadError) and error.status == DISK:
+            if self._calls.closed or (isinstance(error, DownloadError) and error.status == DISK):
                 raise _with_ref(error, video) from None
             return await self._second_best(video, target, told, error)
 

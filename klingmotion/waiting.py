@@ -174,6 +174,8 @@ class Wait(Schedule):
     def _sleep(self, seconds: float) -> Awaitable[None]:
         """Until the time is over, the task has left the shared list, or the session is closed."""
         self.wake = asyncio.get_running_loop().create_future()
+        if self._calls.closed:  # during the look before
+            self.rouse()
         return self._calls.transport.sleep(seconds, wake=self.wake)
 
     # --- what an inbox calls ----------------------------------------------------------------------------------------

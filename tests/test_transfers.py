@@ -478,6 +478,25 @@ async def test_a_hook_that_raises_does_not_lose_a_file(tmp_path: Path) -> None:
         assert (await session.download_motion(await motion_of(session), tmp_path, on_progress=fail)).bvh is not None
 
 
+async def test_closing_ends_the_downloads_that_wait_for_their_turn_too(tmp_path: Path) -> None:
+    """T2: eight are under way, the others have not begun; nothing is fetched after the session was closed."""
+    async with Emulator() as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+        motion = await motion_of(session)
+        emulator.fail("file", StallBefore(600), times=None)
+        saving = [
+            asyncio.create_task(session.download_motion(motion, tmp_path / str(number), parts=["video"]))
+            for number in range(20)
+        ]
+        await asyncio.sleep(5)
+        before = emulator.books.count("file")
+        await session.close()
+        for download in saving:
+            with pytest.raises(APIConnectionError, match="was cut: the session was closed"):
+                await download
+        assert emulator.books.count("file") == before
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 async def test_a_dead_link_says_how_to_list_the_motion_again(status: int, tmp_path: Path) -> None:
     """R3: at once, and nothing is left behind."""

@@ -23,9 +23,11 @@ from klingmotion import (
     PermissionDeniedError,
     PollPolicy,
     RateLimitError,
+    Request,
     SubmitUncertainError,
     SubscriptionError,
     Task,
+    TaskError,
     TaskFailedError,
     TaskGoneError,
     TaskRef,
@@ -51,9 +53,34 @@ from klingmotion.emulator import (
     TruncateJson,
     WrongType,
 )
+from tests.fake_transport import FakeTransport
 from tests.stage import CLIP, TOKEN, now, staged, submitted
 
 STEADY = PollPolicy(jitter=0)
+
+
+async def test_a_look_that_is_answered_while_the_session_closes_is_not_slept_on() -> None:
+    """T2: closing has woken the sleepers by then, and something else of the session still takes its time to end."""
+
+    def answer(_: Request) -> tuple[int, object]:
+        return 200, {"task": {"id": 7}, "status": 10, "status_name": "processing", "status_final": False}
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            await asyncio.sleep(3)
+
+    session = MotionSession(transport=FakeTransport(answer, latency=2.0), poll=PollPolicy(floor=20))
+    wait = asyncio.create_task(session.wait_for_task(7))
+    await asyncio.sleep(1)  # the look is on its way
+    session._engine.calls.background(slow())
+    await asyncio.sleep(0)
+    began = now()
+    await session.close()
+    with pytest.raises(TaskError, match="closed"):
+        await wait
+    assert now() - began <= 3
 
 
 def look_times(emulator: Emulator) -> list[float]:

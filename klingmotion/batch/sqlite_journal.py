@@ -47,10 +47,15 @@ class SqliteJournal:
         if self._thread is None:
             return
         thread, self._thread = self._thread, None
+        closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
         try:
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
+            await asyncio.shield(closing)
         finally:
-            thread.shutdown(wait=False)
+            try:
+                if not closing.done():  # cancelled: whoever opens it next must not find it in use
+                    await asyncio.wait([closing])
+            finally:
+                thread.shutdown(wait=False)
 
     def _open(self) -> None:
         if self._lock is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from klingmotion import JournalError
 from klingmotion.batch.journal import State
 from klingmotion.batch.lock import Lock, _file_system
+from klingmotion.batch.sqlite_journal import SqliteJournal
 from tests.batch.journals import NOW, added, opened
 
 HOLD = """
@@ -41,6 +44,33 @@ async def test_a_second_runner_is_refused_at_once_and_told_which_process_has_it(
             async with opened(path):
                 pass
         assert await journal.step(row, State.ASSETS, NOW) is not None
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_closing_is_finished_although_it_is_cancelled(tmp_path: Path, turns: int) -> None:
+    """Whoever opens it next, in this process too, finds it free. (On a real loop: it takes a thread.)"""
+    path = tmp_path / "run.db"
+
+    async def cancelled() -> None:
+        journal = SqliteJournal(path)
+        await journal.open()
+        busy = threading.Event()
+        assert journal._thread is not None
+        journal._thread.submit(busy.wait)  # the closing cannot begin yet
+        closing = asyncio.create_task(journal.close())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+        busy.set()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        if turns:  # else it had not begun
+            async with opened(path):
+                pass
+        await journal.close()
+
+    asyncio.run(cancelled())
 
 
 def test_a_runner_in_another_process_has_it_until_that_is_killed(tmp_path: Path) -> None:
