@@ -75,12 +75,15 @@ class Body:
         turn = clock()
         try:
             file = await asyncio.to_thread(self._open)
+            written = _written(file)
             while sent < self.size:
                 room = self._room()
                 count = _read_at_once(file, room, sent) or await asyncio.to_thread(_read, file, room, sent)
                 if not count:
                     raise OSError(f"it has become shorter than {self.size} bytes")
                 count = min(count, self.size - sent)  # it may have become longer
+                if sent + count == self.size and _written(file) != written:
+                    raise OSError("it was changed while it was sent")
                 for start in range(0, count, PIECE):
                     piece = memoryview(room)[start : min(start + PIECE, count)]
                     yield piece
@@ -121,6 +124,14 @@ class Body:
         self._closed = True
         if self._file is not None:
             self._file.close()
+
+
+def _written(file: BufferedIOBase) -> int | None:
+    """When a file was last written to; `None` of what is no file of the system's."""
+    try:
+        return os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        return None
 
 
 def _read(file: BufferedIOBase, room: bytearray, position: int) -> int:

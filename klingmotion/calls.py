@@ -68,18 +68,18 @@ class Pauses:
 
 
 async def _noted(request: Request, sent: Awaitable[Response], clock: Transport) -> Response:
-    """An answer, with a line about it in the log: what it was asked for by path alone, for a query has an account."""
-    began = clock.now()
+    """An answer, with a line about it in the log, without the account, which is in a query or a path."""
+    began, path = clock.now(), "/accounts/..." if request.endpoint is Endpoint.GET_ACCOUNT else request.path
     try:
         response = await sent
     except KlingMotionError as error:
-        logger.debug("%s %s: no answer after %.2f s", request.method, request.path, clock.now() - began)
+        logger.debug("%s %s: no answer after %.2f s", request.method, path, clock.now() - began)
         if request.endpoint is Endpoint.GET_TASK:
             logger.info("a look failed: %s", error)
         raise
-    logger.debug("%s %s: %d in %.2f s", request.method, request.path, response.status, clock.now() - began)
+    logger.debug("%s %s: %d in %.2f s", request.method, path, response.status, clock.now() - began)
     if request.endpoint is Endpoint.GET_TASK and response.status not in (200, 429):
-        logger.info("a look failed: %s", f"{request.method} {request.path} was answered with {response.status}")
+        logger.info("a look failed: %s", f"{request.method} {path} was answered with {response.status}")
     return response
 
 

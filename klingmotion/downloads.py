@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -33,11 +34,18 @@ class Downloads:
         self._fetcher = Fetcher(calls, renewal="list the motion again with motions() or wait_for_motion(task_id)")
 
     async def save(
-        self, motion: Motion, directory: Path, *, parts: Collection[Part] | None, on_progress: OnDownload | None
+        self,
+        motion: Motion,
+        directory: Path,
+        *,
+        parts: Collection[Part] | None,
+        on_progress: OnDownload | None,
+        email: str | None = None,
     ) -> MotionFiles:
         """Save parts of a motion into `directory`, which is made if it is missing.
 
-        All parts are tried; the first failure is raised after the others have been saved.
+        All parts are tried; the first failure is raised after the others have been saved. `email` is the account of the
+        motion, for the way back.
         """
         links = _links(motion, parts)
         await self._fetcher.make(directory)
@@ -55,7 +63,7 @@ class Downloads:
                 failure.add_note(f"another part: {outcome}")
         if failure is not None:
             if isinstance(failure, KlingMotionError) and motion.task_id is not None:
-                failure.ref = TaskRef(task_id=motion.task_id)
+                failure.ref = TaskRef(task_id=motion.task_id, email=email)
             raise failure
         return saved
 
@@ -142,11 +150,17 @@ def checked_parts(parts: Collection[Part] | None) -> Collection[Part] | None:
 
 
 def _stem(motion: Motion) -> str:
-    """A file name of ours, from what names the motion: safe anywhere, and different for different motions."""
-    number = motion.task_id or motion.work_id or motion.asset_id or "motion"
+    """A file name of ours, from what names the motion: safe anywhere, and another for each task's motion."""
+    number = motion.task_id or motion.work_id or motion.asset_id or _mark(motion)
     name = re.sub(r"\.(mp4|mov)$", "", motion.name or "motion", flags=re.IGNORECASE)
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{name}-{number}").strip("-._")
     return words[-100:].strip("-._") or "motion"
+
+
+def _mark(motion: Motion) -> str:
+    """What tells motions without an id apart: some letters from where their files are."""
+    links = (motion.bvh_url, motion.binary_url, motion.video_url, motion.cover_url)
+    return hashlib.sha256(" ".join(bare(url) for url in links if url).encode(errors="replace")).hexdigest()[:8]
 
 
 def suffix(url: str) -> str:

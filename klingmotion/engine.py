@@ -12,21 +12,23 @@ from klingmotion.downloads import Downloads
 from klingmotion.errors import InvalidRequestError
 from klingmotion.farewell import OnCancel
 from klingmotion.known_tasks import KnownTasks
-from klingmotion.models import Motion, Task
+from klingmotion.models import Motion, RunningTask, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import checked_email, checked_task_id
 from klingmotion.retry import LONGEST, PollPolicy, RetryPolicy
 from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
+from klingmotion.videos import Video
 from klingmotion.waiting import Wait
 from klingmotion.webhooks import WebhookInbox
 
 #: Seconds a wait may take, unless said otherwise.
 TIMEOUT: Final = 1800.0
 
-#: What a task can be named by: itself, its reference, its id, or the id or reference as text.
-TaskLike = Task | TaskRef | int | str
+#: What a task can be named by: itself, its reference, what it has made, its entry in the list of running tasks, its id,
+#: or the id or reference as text.
+TaskLike = Task | TaskRef | Motion | Video | RunningTask | int | str
 
 
 class Engine:
@@ -68,18 +70,13 @@ class Engine:
         return None if self._inbox is None else self._inbox.url
 
     def deadline(self, timeout: float | None) -> float | None:
-        """The instant at which `timeout` seconds from now are over.
+        """The instant at which `timeout` seconds from now are over; only a running loop knows it.
 
         Raises:
             InvalidRequestError: It is no such number.
         """
-        if timeout is None:
-            return None
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST:
-            raise InvalidRequestError(
-                f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r:.80}"
-            )
-        return self.calls.transport.now() + timeout
+        seconds = checked_timeout(timeout)
+        return None if seconds is None else self.calls.transport.now() + seconds
 
     def policy(self, poll: PollPolicy | None) -> PollPolicy:
         """How often to look: as this call says, or else the session.
@@ -94,15 +91,12 @@ class Engine:
         return poll
 
     def ref(self, task: TaskLike, email: str | None) -> TaskRef:
-        """The reference of a task, however it was named."""
-        if isinstance(task, Task):
-            ref = task.ref if task.ref.task_id == task.id else attrs.evolve(task.ref, task_id=task.id)
-        elif isinstance(task, TaskRef):
-            ref = task
-        elif isinstance(task, str):
-            ref = TaskRef.parse(task)
-        else:
-            ref = TaskRef(task_id=checked_task_id(task))
+        """The reference of a task, however it was named.
+
+        Raises:
+            InvalidRequestError: It names none.
+        """
+        ref = _named(task)
         account = (None if email is None else checked_email(email)) or ref.email or self._email
         return ref if ref.email == account else attrs.evolve(ref, email=account)
 
@@ -165,6 +159,44 @@ class Engine:
         """The motion of a task that was waited for, once it is listed."""
         async with wait.cared_for(on_cancel):
             return await listing.MotionSearch(self.calls, task, policy=wait.policy, deadline=wait.deadline).find()
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """`timeout`, if it is a number of seconds that a call may take, or `None`.
+
+    Raises:
+        InvalidRequestError: It is not.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST:
+        raise InvalidRequestError(
+            f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r:.80}"
+        )
+    return timeout
+
+
+def _named(task: TaskLike) -> TaskRef:
+    """What a task was named by, as a reference."""
+    if isinstance(task, Video):
+        task = task.task
+    if isinstance(task, Task):
+        return task.ref if task.ref.task_id == task.id else attrs.evolve(task.ref, task_id=task.id)
+    if isinstance(task, TaskRef):
+        return task
+    if isinstance(task, str):
+        return TaskRef.parse(task)
+    if isinstance(task, RunningTask):
+        return TaskRef(task_id=_told(task.id, "entry in the list of running tasks"), email=task.email)
+    if isinstance(task, Motion):
+        return TaskRef(task_id=_told(task.task_id, "motion"))
+    return TaskRef(task_id=checked_task_id(task))
+
+
+def _told(task_id: int | None, what: str) -> int:
+    if task_id is None:
+        raise InvalidRequestError(f"this {what} has no task id, so it names no task")
+    return task_id
 
 
 def known_id(ref: TaskRef) -> int:

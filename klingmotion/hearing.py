@@ -38,11 +38,11 @@ class Hearing:
         self._asked = self._asked or asks
         return asks
 
-    def due(self, looked_at: float | None, now: float, floor: float) -> float | None:
+    def due(self, looked_at: float | None, now: float, shortest: float) -> float | None:
         """When the look is due that is asked for: at once, but less and less often where that is in vain."""
         if not self._asked:
             return None
-        return now if looked_at is None else looked_at + floor * 2.0 ** min(self._in_vain, _MOST_DOUBLINGS)
+        return now if looked_at is None else looked_at + shortest * 2.0 ** min(self._in_vain, _MOST_DOUBLINGS)
 
     def look_begins(self, *, early: bool) -> bool:
         """Note that a look begins, which answers what has been asked for so far; whether it is made for that alone."""

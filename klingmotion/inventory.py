@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 import attrs
@@ -40,7 +40,7 @@ class AssetFilter:
         return requests.list_uploaded(page=number, **attrs.asdict(self))
 
 
-async def uploaded_assets(calls: Calls, wanted: AssetFilter) -> AsyncIterator[UploadedAsset]:
+async def uploaded_assets(calls: Calls, wanted: AssetFilter) -> AsyncGenerator[UploadedAsset, None]:
     """Every uploaded asset once: pages shift while assets arrive."""
     seen: set[int | UploadedAsset] = set()
     for number in range(1, _MOST_PAGES + 1):
@@ -85,7 +85,7 @@ class TaskFilter:
         return after and (made is None or self.created_before is None or made < self.created_before)
 
 
-async def tasks(calls: Calls, wanted: TaskFilter) -> AsyncIterator[Task]:
+async def tasks(calls: Calls, wanted: TaskFilter) -> AsyncGenerator[Task, None]:
     """Every task of the list that shows an id once, from the newest back.
 
     Only one bound can be asked for at a time, and pages have no numbers: each next one ends where the last began, with

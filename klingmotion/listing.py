@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 
 from klingmotion import replies, requests, wire
@@ -65,7 +65,7 @@ def _mark(entry: Json) -> str:
     return "/".join(marks) or repr(entry)
 
 
-async def motions(calls: Calls, *, mine: bool, page_size: int, email: str | None) -> AsyncIterator[Motion]:
+async def motions(calls: Calls, *, mine: bool, page_size: int, email: str | None) -> AsyncGenerator[Motion, None]:
     """Every motion of the list."""
     async for page in pages(calls, mine=mine, page_size=page_size, email=email):
         for place, entry in page.items():
@@ -149,7 +149,7 @@ class MotionSearch:
     def _interval(self) -> float:
         """Doubling: nearly every entry is there at the first or second listing."""
         wait = min(
-            self._policy.floor * 2.0 ** min(self._listings - 1, 30),
+            self._policy.shortest * 2.0 ** min(self._listings - 1, 30),
             max(_LONGEST_INTERVAL, self._policy.floor),
         )
         request = requests.list_motions(mine=True, page=1, page_size=MAX_PAGE_SIZE, email=self._task.ref.email)

@@ -49,6 +49,13 @@ USABLE = Length(2.0, 30.0, "there is a use for")
 #: Seconds by which a container's own figure may be off.
 _ROUNDING = 0.05
 
+#: Types whose first bytes may be the same: one container, two names of one type, or a tag that stands before either.
+_ALIKE = (
+    {"video/mp4", "video/quicktime", "audio/mp4"},
+    {"audio/wav", "audio/wave"},
+    {"audio/mpeg", "audio/aac", "audio/flac"},
+)
+
 _KINDS = "MP4 or QuickTime video, PNG or JPEG image, WAV, MP3, M4A, FLAC, AAC or Ogg audio"
 _HEAD = 64
 
@@ -68,11 +75,6 @@ class Media:
     content_type: str
     #: What errors call it.
     name: str
-
-    @property
-    def is_video(self) -> bool:
-        """Whether it is a video."""
-        return self.content_type.startswith("video/")
 
 
 async def examine(source: FileLike, content_type: str | None = None, *, length: Length = USABLE) -> Media:
@@ -123,7 +125,7 @@ def _source(given: str | os.PathLike[str] | bytes) -> tuple[str, ByteSource]:
         raise InvalidRequestError(f"{given} cannot be read: {reason}") from error
     if not path.is_file():
         raise InvalidRequestError(f"{given} is not a file")
-    return str(path), FileSource(path, status.st_size)
+    return str(path), FileSource(path, status.st_size, status.st_mtime_ns)
 
 
 # --- Type and size --------------------------------------------------------------------------------------------------
@@ -135,6 +137,8 @@ def _checked_type(name: str, head: bytes, content_type: str | None) -> str:
         raise InvalidRequestError(f"content_type {content_type!r} is not one the API takes: {', '.join(LIMITS)}")
     if found is None and content_type is None:
         raise InvalidRequestError(f"{name} is of no type the API takes, judged by its content: {_KINDS}")
+    if found and content_type and found != content_type and not any({found, content_type} <= few for few in _ALIKE):
+        raise InvalidRequestError(f"{name} is {found}, judged by its content, and not {content_type}")
     return content_type or found or ""
 
 

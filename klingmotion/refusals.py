@@ -156,10 +156,10 @@ def retry_after(response: Response, now: datetime) -> float | None:
     A point in time is measured from the server's own `Date`, where it sends one: the two clocks may be minutes apart.
     """
     now = _http_date(response.headers.get("date", "")) or now
-    header = response.headers.get("retry-after", "").strip()
+    headers = [value.strip() for value in response.all_of("retry-after")]
     body = _json_or_none(response)
     asked = body.get("retryAfter") if isinstance(body, dict) else None
-    hints = [_seconds(header), _until(_http_date(header), now)]
+    hints = [hint for header in headers for hint in (_seconds(header), _until(_http_date(header), now))]
     if isinstance(asked, str):
         hints += [_seconds(asked), _until(_iso_date(asked), now)]
     elif isinstance(asked, int | float) and not isinstance(asked, bool):

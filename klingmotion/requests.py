@@ -79,13 +79,13 @@ class Request:
 def checked_url(name: str, value: str) -> str:
     """`value`, if it is an http or https URL with a host."""
     if not isinstance(value, str) or not value.strip():
-        raise InvalidRequestError(f"{name} is required: an http or https URL, got {value!r}")
+        raise InvalidRequestError(f"{name} is required: an http or https URL, got {value!r:.80}")
     try:
         parts = urlsplit(value.strip())
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or any(sign.isspace() for sign in value.strip()):
-        raise InvalidRequestError(f"{name} must be an http or https URL, got {value!r}")
+        raise InvalidRequestError(f"{name} must be an http or https URL, got {value!r:.80}")
     return value.strip()
 
 
@@ -98,13 +98,11 @@ def checked_email(value: str | None) -> str | None:
     return value.strip()
 
 
-def checked_task_id(value: int | str) -> int:
-    """`value` as a task id: a whole number or its digits."""
+def checked_task_id(value: int) -> int:
+    """`value`, if it is a task id: a whole number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 40:
-        return int(value.strip())
-    raise InvalidRequestError(f"a task id is a whole number or its digits, got {value!r}")
+    raise InvalidRequestError(f"a task is named by what a call gave of it, its reference or its id, got {value!r:.80}")
 
 
 def checked_asset_id(value: int | str) -> int:

@@ -21,6 +21,13 @@ class Response:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes
 
+    def all_of(self, name: str) -> list[str]:
+        """All values of a header: it may stand there more than once."""
+        get_all = getattr(self.headers, "getall", None)  # as aiohttp's mapping has, for one
+        if get_all is not None:
+            return [str(value) for value in get_all(name, ())]
+        return [self.headers[name]] if name in self.headers else []
+
     @property
     def text(self) -> str:
         """The body for an error: decoded as well as possible, cut at `BODY_LIMIT` characters."""

@@ -125,6 +125,11 @@ class PollPolicy:
         if self.floor > self.ceiling:
             raise ConfigurationError(f"PollPolicy.floor ({self.floor}) must not exceed ceiling ({self.ceiling})")
 
+    @property
+    def shortest(self) -> float:
+        """The shortest wait between two looks: a `floor` of 0 must not become a flood."""
+        return self.floor or _SHORTEST_PAUSE
+
     def interval(
         self, age: float, chance: float, left: float | None = None, quiet: float = 0.0, *, agreed: bool = False
     ) -> float:
@@ -146,7 +151,7 @@ class PollPolicy:
                 else min(_THINNED * wait * sooner, quiet * sooner - age)
             )
             wait, sooner = (thin, 1.0) if thin > wait else (wait, sooner)
-        return min(max(wait, self.floor), self.ceiling) * sooner
+        return min(max(wait, self.floor or _SHORTEST_PAUSE), self.ceiling) * sooner
 
     def late_enough(self, quiet: float = 0.0) -> float:
         """The age up to which an estimate may put a look off, however early in the task's life."""

@@ -117,7 +117,7 @@ class Schedule(Member):
         if self.left:
             return now
         due = self._due_by_itself(now)
-        asked = None if self._hearing is None else self._hearing.due(self._looked_at, now, self.policy.floor)
+        asked = None if self._hearing is None else self._hearing.due(self._looked_at, now, self.policy.shortest)
         return due if asked is None else min(due, asked)
 
     def _due_by_itself(self, now: float) -> float:

@@ -42,7 +42,7 @@ def motion_source(motion: MotionLike) -> Source:
     if isinstance(motion, Asset):
         return Source(url=_link("motion", "video", motion.resource_url))
     if isinstance(motion, UploadedAsset):
-        return Source(url=_listed("motion", "video", motion))
+        return Source(url=listed_url("motion", "video", motion))
     return _named(motion)
 
 
@@ -55,11 +55,16 @@ def image_source(image: ImageLike) -> Source:
     if isinstance(image, Asset):
         return Source(url=_link("image", "image", image.url))
     if isinstance(image, UploadedAsset):
-        return Source(url=_listed("image", "image", image))
+        return Source(url=listed_url("image", "image", image))
     return _named(image)
 
 
-def _listed(name: str, kind: str, asset: UploadedAsset) -> str:
+def listed_url(name: str, kind: str, asset: UploadedAsset) -> str:
+    """Where an uploaded asset of a kind is.
+
+    Raises:
+        InvalidRequestError: It is of another kind, or has no link; the text calls it by `name`.
+    """
     return _link(name, kind, asset.url if asset.content_type in (None, kind) else None)
 
 

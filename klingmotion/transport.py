@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -36,10 +37,21 @@ class FileSource:
 
     path: Path
     size: int
+    #: When it was last written to, in nanoseconds, if that is to be what it was.
+    mtime_ns: int | None = None
 
     def open(self) -> BinaryIO:
-        """Open the file."""
-        return self.path.open("rb")
+        """Open the file.
+
+        Raises:
+            OSError: It cannot be read, or is not the one it was.
+        """
+        file = self.path.open("rb")
+        status = os.fstat(file.fileno())
+        if self.mtime_ns is not None and (status.st_size, status.st_mtime_ns) != (self.size, self.mtime_ns):
+            file.close()
+            raise OSError("it has changed since it was examined")
+        return file
 
 
 @frozen

@@ -76,7 +76,7 @@ def usable(name: str, url: str | None) -> str:
     Raises:
         APIResponseError: It is missing or none: that is the server's fault, not the caller's.
     """
-    if not url or not url.startswith(("http://", "https://")):
+    if not url or not url.startswith(("http://", "https://")) or not url.isprintable():
         way_out = ", or give cover=" if name == "coverUrl" else ""
         text = f"the answer to the upload holds no usable {name}: {url!r}; upload again{way_out}"
         raise APIResponseError(text, status=200, path=f"$.{name}")

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from attrs import frozen
 
+from klingmotion.errors import InvalidRequestError
 from klingmotion.models import EXTRACTION_TYPE, MediaFile, Task, Work
 from klingmotion.refs import TaskRef
+
+#: The scene of a task that extracts a motion (section 2.1).
+_EXTRACTION_SCENE = "MOTION_EXTRACTION"
 
 
 def task_type(task: Task) -> str | None:
@@ -23,6 +27,35 @@ def makes_video(task: Task) -> bool:
 def is_of_kind(task: Task, ref: TaskRef) -> bool:
     """Whether a task makes what the one behind `ref` was asked for."""
     return makes_video(task) == (ref.image_url is not None)
+
+
+def refuse_video(task: Task) -> None:
+    """Refuse a finished task whose type and scene tell that it makes a video, where a motion is waited for.
+
+    The mark of a submit of an extraction is believed more than these, which the service may come to call otherwise.
+
+    Raises:
+        InvalidRequestError: It does.
+    """
+    scene = task.scene or (None if task.info is None else task.info.scene)
+    if task.ref.reply_ref is None and makes_video(task) and scene not in (None, _EXTRACTION_SCENE):
+        raise _of_the_other_kind(task, "a video, no motion", "wait_for_video")
+
+
+def refuse_motion(task: Task) -> None:
+    """Refuse a finished task whose type tells that it makes a motion, where a video is waited for.
+
+    Raises:
+        InvalidRequestError: It does.
+    """
+    if task_type(task) is not None and not makes_video(task):
+        raise _of_the_other_kind(task, "a motion, no video", "wait_for_motion")
+
+
+def _of_the_other_kind(task: Task, what: str, method: str) -> InvalidRequestError:
+    error = InvalidRequestError(f"task {task.id} makes {what}; {method}(error.ref) gives it")
+    error.ref, error.task = task.ref, task
+    return error
 
 
 @frozen(kw_only=True)

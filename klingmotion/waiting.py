@@ -265,7 +265,7 @@ class Wait(Schedule):
         if isinstance(error, NotFoundError):
             if now >= self._grace_ends:
                 raise self._ended(TaskGoneError, f"task {self.task_id} is not known to the server: {_GONE}") from error
-            self._due = now + self.policy.floor
+            self._due = now + self.policy.shortest
             return
         self._failures += 1
         if not is_passing(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +24,17 @@ from klingmotion.emulator import Account, ByTime, DropAfter, Emulator, Fault, Ra
 from klingmotion.emulator.artefacts import cover_png
 from tests.fake_transport import Answer, FakeTransport
 from tests.stage import CLIP, staged, submitted
+
+
+async def test_the_log_names_no_account(caplog: pytest.LogCaptureFixture) -> None:
+    """T3: also where it stands in the path."""
+    async with staged(Emulator(accounts=[Account("performer@example.com", 3)])) as (_, session):
+        with caplog.at_level(logging.DEBUG, "klingmotion"):
+            await session.account("performer@example.com")
+            await submitted(session, email="performer@example.com")
+    assert "GET /accounts/..." in caplog.text
+    assert "performer" not in caplog.text
+
 
 HERE, THERE = "performer@example.com", "other+1@example.com"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)

@@ -87,7 +87,7 @@ def imports(path: Path) -> Iterator[str]:
     todo: list[ast.AST] = [parsed(path)]
     while todo:
         node = todo.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             todo += node.orelse
             continue
         if isinstance(node, ast.Import):
@@ -125,13 +125,15 @@ if TYPE_CHECKING:
     from klingmotion.session import MotionSession
 else:
     from klingmotion.calls import Calls
+if not TYPE_CHECKING:
+    import stat
 def late():
     import tinytag
 """
     path = tmp_path / "sample.py"
     path.write_text(source, encoding="utf-8")
     assert ours(path) == {"wire", "replies", "__init__", "session.core", "calls"}
-    assert foreign(path) == {"typing", "tinytag"}
+    assert foreign(path) == {"typing", "stat", "tinytag"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -93,9 +93,7 @@ async def job(session: MotionSession, emulator: Emulator, fault: str, call: str)
         if upcoming != call:
             return
         if fault != REFUSED:
-            # aiohttp itself repeats a GET or DELETE once whose kept connection was dropped: two drops are one failure.
-            silent = fault.startswith(("dropped", "reset")) and call in ("look", "list", "delete")
-            emulator.fail(endpoint, FAULTS[fault], times=2 if silent else 1)
+            emulator.fail(endpoint, FAULTS[fault])
             return
         await emulator.close_port()
         asyncio.get_running_loop().call_later(

@@ -15,9 +15,10 @@ from klingmotion import (
     MotionNotListedError,
     MotionSession,
     PollPolicy,
+    TaskGoneError,
     TaskTimeoutError,
 )
-from klingmotion.emulator import Emulator, Html, Lag, Outcome, RateLimited, Replace, StallAfter, Status
+from klingmotion.emulator import ByTime, Emulator, Html, Lag, Outcome, RateLimited, Replace, StallAfter, Status
 from tests.stage import now, staged, submitted
 
 
@@ -40,6 +41,21 @@ async def test_a_motion_that_is_never_listed_ends_in_an_error_with_the_final_tas
         assert caught.value.task is not None
         assert caught.value.task.succeeded
         assert caught.value.ref == done.ref
+
+
+async def test_a_floor_of_nothing_is_no_flood() -> None:
+    """R1, W4: where waits do not depend on the age of the task, some time passes all the same."""
+    policy = PollPolicy(first=0, floor=0, listing_patience=30)
+    async with staged(Emulator(listing_delay="never", progress=ByTime(0, 1)), poll=policy) as (emulator, session):
+        task = await submitted(session)
+        with pytest.raises(MotionNotListedError):
+            await session.wait_for_motion(task)
+        assert emulator.books.count("list_motions") < 15
+        emulator.fail("get_task", Status(404, {"error": "Task not found"}), times=None)
+        began = emulator.books.count("get_task")
+        with pytest.raises(TaskGoneError):
+            await session.wait_for_task(await submitted(session))
+        assert emulator.books.count("get_task") - began < 150
 
 
 async def test_without_patience_the_motion_is_listed_once() -> None:

@@ -128,11 +128,11 @@ async def test_a_usable_file_is_known_by_its_content(content: bytes, kind: str, 
     """From a path or from bytes, whatever the name says."""
     path = tmp_path / "misnamed.txt"
     path.write_bytes(content)
-    assert await examine(path) == Media(FileSource(path, len(content)), kind, str(path))
+    source = FileSource(path, len(content), path.stat().st_mtime_ns)
+    assert await examine(path) == Media(source, kind, str(path))
     assert await examine(str(path)) == await examine(path)
     in_memory = await examine(content)
     assert (in_memory.source, in_memory.content_type) == (BytesSource(content), kind)
-    assert in_memory.is_video is kind.startswith("video/")
 
 
 async def test_a_source_can_be_read_again_from_its_first_byte(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_each_use_wants_a_length_of_its_own(length: Length, seconds: float
         await examine(film(seconds), length=length)
     assert f"lasts {seconds:.2f} s; {words}" in str(caught.value)
     for allowed in (length.shortest, length.longest):
-        assert (await examine(film(allowed), length=length)).is_video
+        assert (await examine(film(allowed), length=length)).content_type == "video/mp4"
 
 
 @pytest.mark.parametrize("seconds", [1.9, 10.1])
@@ -264,7 +264,50 @@ async def test_a_content_type_may_be_said_but_not_invented() -> None:
         await examine(film(5), "video/webm")
     assert all(kind in str(caught.value) for kind in LIMITS)
     with pytest.raises(InvalidRequestError, match="is cut short or damaged"):
-        await examine(PNG, "video/mp4")
+        await examine(bytes(64), "video/mp4")
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (PNG, "image/jpeg"),
+        (JPEG, "image/png"),
+        (PNG, "video/mp4"),
+        (film(5), "image/png"),
+        (film(5), "audio/mpeg"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/mpeg"),
+        (b"OggS" + bytes(60), "audio/flac"),
+        (b"ID3\x04" + bytes(60), "video/mp4"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type_of(value),
+)
+async def test_a_content_type_that_contradicts_the_content_is_refused(content: bytes, wrong: str) -> None:
+    """The server would do so too, but only after the whole upload."""
+    transport = Unreachable()
+    async with MotionSession(transport=transport) as session:
+        with pytest.raises(InvalidRequestError, match=f"judged by its content, and not {wrong}"):
+            await session.upload_asset(content, content_type=wrong)
+    assert transport.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (film(5), "video/mp4"),
+        (film(5), "video/quicktime"),
+        (film(5, brand=b"qt  "), "video/mp4"),
+        (film(5), "audio/mp4"),
+        (box(b"ftyp", b"M4A ") + moov(5) + box(b"mdat", b"sound"), "video/mp4"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wave"),
+        (b"ID3\x04" + bytes(60), "audio/aac"),
+        (b"ID3\x04" + bytes(60), "audio/flac"),
+        (b"\xff\xf1\x50\x80" + bytes(60), "audio/mpeg"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type_of(value),
+)
+async def test_what_may_begin_alike_is_what_it_is_said_to_be(content: bytes, said: str) -> None:
+    """One container of pictures or of sound alone, two names of one type, a tag before any sound."""
+    assert (await examine(content, said)).content_type == said
 
 
 def test_the_limits_are_the_documented_ones() -> None:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from klingmotion import replies, requests
 from klingmotion.errors import (
@@ -241,6 +242,13 @@ NO_BODY: dict[str, Json] = {}
 
 def http_date(seconds: float) -> str:
     return (NOW + timedelta(seconds=seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def test_the_longest_of_two_headers_counts() -> None:
+    """S4: seconds and a date can only come in two lines."""
+    for first, second, expected in [("1", "4", 4), ("4", "1", 4), ("3", http_date(30), 30), ("soon", "2", 2)]:
+        headers = CIMultiDict([("Retry-After", first), ("retry-after", second)])
+        assert retry_after(Response(status=429, headers=headers, body=b""), NOW) == expected
 
 
 WAITS: list[tuple[str | None, Json | bytes, float | None]] = [

@@ -9,6 +9,7 @@ import pytest
 
 from klingmotion import requests
 from klingmotion.errors import InvalidRequestError
+from klingmotion.refs import TaskRef
 from klingmotion.requests import Endpoint, Request, checked_asset_id, checked_email, checked_task_id, checked_url
 
 VIDEO = "https://cdn.example.test/in/walk.mp4"
@@ -456,32 +457,42 @@ def test_no_account_is_no_mistake() -> None:
     assert checked_email(None) is None
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (17, 17),
-        ("17", 17),
-        (" 17\n", 17),
-        (FAR, FAR),
-        (str(10**30), 10**30),
-        (0, 0),
-        pytest.param("\x1f17", 17),
-    ],
-)
-def test_a_task_id_is_a_number_or_its_digits(value: int | str, expected: int) -> None:
+@pytest.mark.parametrize("value", [17, FAR, 10**30, 0])
+def test_a_task_id_is_a_whole_number(value: int) -> None:
     """Ids beyond 2**53 lose no digit."""
-    assert checked_task_id(value) == expected
+    assert checked_task_id(value) == value
 
 
-@pytest.mark.parametrize(
-    "value",
-    [True, False, None, 1.0, "", "abc", "1.5", "17/../4", "0x11", "1_7", "\u0661\u0667", "\xb2", "1" * 40, b"17"],
-    ids=repr,
-)
+@pytest.mark.parametrize("value", [True, False, None, 1.0, b"17", [17]], ids=repr)
 def test_what_is_no_task_id_is_refused(value: object) -> None:
     """Nothing but digits gets into a path."""
-    with pytest.raises(InvalidRequestError, match="a task id is a whole number or its digits, got"):
+    with pytest.raises(InvalidRequestError, match="a task is named by what a call gave of it, its reference or its id"):
         checked_task_id(value)  # type: ignore[arg-type]  # wrong types are what is tested
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("17", 17), (" 17\n", 17), (str(FAR), FAR), (str(10**30), 10**30), ("\x1f17", 17)]
+)
+def test_the_digits_of_a_task_id_are_a_reference(text: str, expected: int) -> None:
+    """As typed or pasted."""
+    assert TaskRef.parse(text) == TaskRef(task_id=expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1.5", "17/../4", "0x11", "1_7", "\u0661\u0667", "\xb2", "1" * 40], ids=repr
+)
+def test_a_text_that_is_neither_digits_nor_a_reference_is_refused(text: str) -> None:
+    """Nothing but digits gets into a path."""
+    with pytest.raises(InvalidRequestError, match="not a task id or task reference"):
+        TaskRef.parse(text)
+
+
+@pytest.mark.parametrize("check", [checked_task_id, lambda value: checked_url("reply_url", value)])
+def test_what_is_refused_is_quoted_in_short(check: Callable[[object], object]) -> None:
+    """The bytes of a whole film are an easy slip, and no text to read or to log."""
+    with pytest.raises(InvalidRequestError) as caught:
+        check(bytes(10**6))
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize(

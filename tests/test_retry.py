@@ -132,7 +132,7 @@ def test_jitter_only_shortens(
     """A result is never noticed later than the schedule says, and never more than `jitter` earlier."""
     floor, ceiling = sorted(limits)
     policy = PollPolicy(floor=floor, ceiling=ceiling, ratio=ratio, jitter=jitter)
-    longest = min(max(ratio * age, floor), ceiling)
+    longest = min(max(ratio * age, policy.shortest), ceiling)
     assert longest * (1 - jitter) <= policy.interval(age, chance) * (1 + 1e-12) + 1e-12
     assert policy.interval(age, chance) <= longest
     assert policy.interval(age, 0) == longest

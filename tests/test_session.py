@@ -20,12 +20,17 @@ from klingmotion import (
     APIResponseError,
     AuthenticationError,
     ConfigurationError,
+    DownloadError,
     InvalidRequestError,
     KlingMotionError,
+    Motion,
     MotionSession,
     PollPolicy,
     RetryPolicy,
+    Task,
     TaskError,
+    TaskRef,
+    Video,
 )
 from klingmotion.emulator import ByTime, Emulator, StallAfter, ThreadedEmulator
 from tests.stage import CLIP, TOKEN, now, staged, submitted
@@ -108,6 +113,26 @@ def test_threads_may_take_turns_but_not_share_a_session_at_one_time() -> None:
         asyncio.run(enter_and_use())
 
 
+def test_a_batch_and_what_is_iterated_over_may_be_made_outside_a_loop(tmp_path: Path) -> None:
+    """T1: arguments are checked at once, and the work begins with the first step, in whatever loop that is."""
+    clip = tmp_path / "walk.mp4"
+    clip.write_bytes(CLIP.read_bytes())
+    with ThreadedEmulator(Emulator()) as emulator:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+        batch, states = session.extract_motions([clip]), session.watch_task(emulator.run(lambda at: at.add_task().id))
+        for wrong in (0, -1, "5", True, float("nan")):
+            with pytest.raises(InvalidRequestError, match="timeout must be a number of seconds"):
+                session.extract_motions([clip], timeout=wrong)  # type: ignore[arg-type]  # wrong types are tested too
+            with pytest.raises(InvalidRequestError, match="timeout must be a number of seconds"):
+                session.watch_task(17, timeout=wrong)  # type: ignore[arg-type]  # as above
+
+        async def use() -> tuple[list[str], bool]:
+            async with session:
+                return [outcome.status async for outcome in batch], [state async for state in states][-1].succeeded
+
+        assert asyncio.run(use()) == (["done"], True)
+
+
 async def test_a_session_works_before_it_is_entered() -> None:
     """T1: entering is for closing in time."""
     async with Emulator() as emulator:
@@ -126,6 +151,27 @@ async def test_a_closed_session_says_so_until_it_is_entered_again() -> None:
             assert [motion async for motion in session.motions(mine=False)]
         await session.close()
         await session.close()
+
+
+def test_a_session_closed_on_one_loop_may_be_entered_on_another_while_the_first_runs() -> None:
+    """T1: its use there is over; and one that is in use there is not opened by the attempt."""
+    with ThreadedEmulator(Emulator()) as emulator, ThreadPoolExecutor(1) as threads:
+        session = MotionSession(TOKEN, base_url=emulator.url)
+
+        async def use() -> int:
+            async with session:
+                return len([motion async for motion in session.motions(mine=False)])
+
+        async def first() -> None:
+            async with session:
+                with pytest.raises(ConfigurationError, match="another event loop"):
+                    await asyncio.get_running_loop().run_in_executor(threads, lambda: asyncio.run(use()))
+                assert [motion async for motion in session.motions(mine=False)]
+            assert await asyncio.get_running_loop().run_in_executor(threads, lambda: asyncio.run(use())) > 0
+            with pytest.raises(ConfigurationError, match="closed"):
+                await session.get_task(17)
+
+        asyncio.run(first())
 
 
 # --- T2: closing ----------------------------------------------------------------------------------------------------
@@ -386,3 +432,45 @@ async def test_what_is_no_motion_is_not_downloaded(tmp_path: Path) -> None:
             with pytest.raises(InvalidRequestError, match="must be a Video"):
                 await session.download_video(wrong, tmp_path)
         assert emulator.books.count() == before
+
+
+#: A name that no file can have: a NUL, or half a character.
+NO_NAMES = ["out\0", "\ud800"]
+
+
+@pytest.mark.parametrize("name", [*NO_NAMES, 17, b"out", None], ids=repr)
+async def test_a_place_where_nothing_can_be_saved_is_refused_before_anything_is_sent(name: Any) -> None:
+    """Not after a batch has paid, and not as an error of the system's."""
+    async with staged() as (emulator, session):
+        motion, video = Motion(bvh_url=f"{emulator.url}/a.zip"), Video(task=Task(id=17))
+        with pytest.raises(InvalidRequestError, match="directory must be a path"):
+            await session.download_motion(motion, name)
+        with pytest.raises(InvalidRequestError, match="directory must be a path"):
+            await session.download_video(video, name)
+        if name is not None:
+            with pytest.raises(InvalidRequestError, match="out must be a path"):
+                session.extract_motions([], out=name)
+        if isinstance(name, str):
+            with pytest.raises(InvalidRequestError, match="journal must be a path"):
+                session.extract_motions([], journal=name)
+        assert emulator.books.count() == 0
+
+
+@pytest.mark.parametrize("email", [None, "performer@example.com"])
+async def test_a_failed_download_leads_back_to_the_motion(email: str | None, tmp_path: Path) -> None:
+    """By its task and its account: the session's, unless the call names another."""
+    async with staged(email="dancer@example.com") as (emulator, session):
+        motion = Motion(task_id=17, video_url=f"{emulator.url}/none.mp4")
+        with pytest.raises(DownloadError) as caught:
+            await session.download_motion(motion, tmp_path, email=email)
+        assert caught.value.ref == TaskRef(task_id=17, email=email or "dancer@example.com")
+        with pytest.raises(InvalidRequestError, match="email must be"):
+            await session.download_motion(motion, tmp_path, email="nobody")
+
+
+async def test_a_host_that_cannot_be_reached_is_no_failure_of_the_download(tmp_path: Path) -> None:
+    """It has an error of its own, which leads back too."""
+    async with staged() as (_, session):
+        with pytest.raises(APIConnectionError) as caught:
+            await session.download_motion(Motion(task_id=17, video_url="http://127.0.0.1:9/a.mp4"), tmp_path)
+        assert caught.value.ref == TaskRef(task_id=17)

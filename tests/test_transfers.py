@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 import pytest
 from aiohttp import web
-from attrs import define, evolve
+from attrs import define, evolve, frozen
 
 from klingmotion import (
     AiohttpTransport,
@@ -35,6 +35,7 @@ from klingmotion import (
     Motion,
     MotionSession,
     PollPolicy,
+    Request,
     RetryPolicy,
     UploadProgress,
 )
@@ -153,6 +154,30 @@ async def test_a_200_that_says_no_is_an_error_with_the_servers_text(body: dict[s
         assert emulator.books.count("upload_asset") == 1
 
 
+@pytest.mark.parametrize("url", ["https://x.test/\udcff.mp4", "https://x.test/a\nb", "ftp://x.test/a"], ids=ascii)
+async def test_an_upload_that_gives_no_url_to_submit_is_the_servers_fault(url: str) -> None:
+    """U4: told before anything is paid for."""
+    asked = []
+
+    def answer(request: Request) -> tuple[int, object]:
+        asked.append(request.path)
+        return 200, {"status": 1, "resourceUrl": url, "coverUrl": "https://x.test/a.jpg"}
+
+    with pytest.raises(APIResponseError, match="no usable resourceUrl"):
+        await MotionSession(transport=FakeTransport(answer)).extract_motion(CLIP.read_bytes())
+    assert asked == ["/assets/"]
+
+
+async def test_motions_without_any_id_do_not_take_each_others_place(tmp_path: Path) -> None:
+    """R4: their files are named by where they come from, whatever the signatures of the links."""
+    async with staged() as (_, session):
+        motions = [evolve(await motion_of(session), name="Walk", task_id=None, work_id=None) for _ in range(2)]
+        places = [(await session.download_motion(motion, tmp_path, parts=["cover"])).cover for motion in motions]
+        again = evolve(motions[0], cover_url=f"{motions[0].cover_url}?signature=2")
+        assert (await session.download_motion(again, tmp_path, parts=["cover"])).cover == places[0]
+        assert places[0] != places[1]
+
+
 async def test_an_own_cover_image_is_uploaded_and_submitted() -> None:
     """extract_motion(cover=...)."""
     async with staged() as (emulator, session):
@@ -235,6 +260,54 @@ async def test_what_a_file_grows_by_while_it_is_sent_is_left_out(kind: str, tmp_
     body.close()
     assert sent == data[:size]
     assert told[-1] == size
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "another", "as it was"])
+async def test_a_file_that_changes_between_two_attempts_is_not_sent(change: str, tmp_path: Path) -> None:
+    """U1: neither a part of another file is uploaded nor one that was not examined; what is the same is sent again."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(mp4(5.0, padding=300_000))
+
+    @frozen
+    class Meanwhile:
+        async def play(self, exchange: Exchange) -> web.StreamResponse:
+            content = path.read_bytes()
+            os.utime(path, ns=(0, path.stat().st_mtime_ns))
+            if change == "longer":
+                path.write_bytes(content + bytes(50_000))
+            elif change == "shorter":
+                path.write_bytes(content[:-50_000])
+            elif change == "another":
+                path.write_bytes(bytes(len(content)))
+                os.utime(path, ns=(0, 7))
+            return await Status(503, None).play(exchange)
+
+    async with staged() as (emulator, session):
+        emulator.fail("upload_asset", Meanwhile())
+        if change == "as it was":
+            await session.upload_asset(path)
+            return
+        with pytest.raises(InvalidRequestError, match="changed since it was examined"):
+            await session.upload_asset(path)
+        assert emulator.books.count("submit_motion") == 0
+
+
+async def test_a_file_that_is_written_to_while_it_is_sent_is_not_sent_to_its_end(tmp_path: Path) -> None:
+    """U1: the server gets no whole body, so there is no asset of two halves."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(random.Random(7).randbytes(4 * PIECE))
+    body = Body(FileSource(path, 4 * PIECE), _untold)
+    sent = []
+
+    async def send() -> None:
+        async for piece in body.pieces():
+            sent.append(len(piece))
+            os.utime(path, ns=(0, 7))
+
+    with pytest.raises(OSError, match="changed while it was sent"):
+        await send()
+    body.close()
+    assert sum(sent) < 4 * PIECE
 
 
 class _Grown:

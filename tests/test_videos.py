@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from klingmotion import (
+    APIConnectionError,
     APIResponseError,
     APITimeoutError,
     AssetNotFoundError,
@@ -51,7 +53,7 @@ from klingmotion.emulator import (
 from klingmotion.emulator.artefacts import cover_png
 from tests.emulator.clips import mp4
 from tests.films import film
-from tests.stage import CLIP, now, staged
+from tests.stage import CLIP, now, staged, submitted
 
 PICTURE = cover_png(320, 320)
 CLIPPED = CLIP.read_bytes()
@@ -394,6 +396,43 @@ async def test_the_reference_of_a_video_is_not_waited_for_as_a_motion() -> None:
         assert emulator.books.count("get_task") == looks
 
 
+async def test_a_video_is_not_waited_for_as_a_motion_by_its_id_either() -> None:
+    """The id does not tell, but the final task does: at once, with the method that gives it."""
+    async with staged() as (emulator, session):
+        task = await asked(session)
+        with pytest.raises(InvalidRequestError, match=r"a video, no motion; wait_for_video\(error.ref\)") as caught:
+            await session.wait_for_motion(task.id)
+        assert emulator.books.count("list_motions") == 0
+        assert caught.value.task is not None
+        assert caught.value.ref is not None
+        assert (await session.wait_for_video(caught.value.ref)).task_id == task.id
+
+
+async def test_an_extraction_is_not_waited_for_as_a_video() -> None:
+    """Its preview is a video, too, and not the one that was asked for."""
+    async with staged() as (_, session):
+        task = await submitted(session)
+        for named in (task, task.id, task.ref):
+            with pytest.raises(InvalidRequestError, match=r"makes a motion, no video; wait_for_motion\(error.ref\)"):
+                await session.wait_for_video(named)
+        assert (await session.wait_for_motion(task.id)).task_id == task.id
+
+
+async def test_a_task_that_does_not_tell_its_type_is_taken_for_what_was_asked_for() -> None:
+    """Without a type there is nothing to judge by."""
+    async with staged() as (_, session):
+        done = attrs.evolve(await session.wait_for_task(await submitted(session)), type=None, info=None)
+        assert (await session.wait_for_video(done)).task_id == done.id
+        assert (await session.wait_for_motion(done)).task_id == done.id
+
+
+async def test_the_reference_of_a_submit_is_believed_more_than_a_type() -> None:
+    """What the service calls an extraction may change; what was submitted does not."""
+    async with staged() as (_, session):
+        done = await session.wait_for_task(await submitted(session))
+        assert (await session.wait_for_motion(attrs.evolve(done, type="invented"))).task_id == done.id
+
+
 @pytest.mark.parametrize("farewell", ["untrack", "delete"])
 async def test_a_cancelled_creation_says_its_farewell(farewell: Any) -> None:
     """As every wait does."""
@@ -449,6 +488,20 @@ async def test_the_works_own_file_stands_in_after_about_twenty_seconds(tmp_path:
         assert not saved.clean
         assert "the link to the clean file of a work (GET /assets/download) was answered with 500" in str(saved.reason)
         assert saved.path.read_bytes() == CLIPPED
+
+
+async def test_closing_while_the_clean_file_is_fetched_fetches_no_other(tmp_path: Path) -> None:
+    """T2: the work's own file does not stand in for one that was cut by closing."""
+    async with staged() as (emulator, session):
+        video = await created(session)
+        emulator.fail("file", StallBefore(600), times=None)
+        saving = asyncio.create_task(session.download_video(video, tmp_path))
+        await asyncio.sleep(5)
+        before = emulator.books.count("file")
+        await session.close()
+        with pytest.raises(APIConnectionError, match="was cut: the session was closed"):
+            await saving
+        assert emulator.books.count("file") == before
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 412, 596])

@@ -568,7 +568,7 @@ async def test_leaving_a_watch_early_leaks_nothing() -> None:
         watching = session.watch_task(task.id)
         async for _ in watching:
             break
-        await watching.aclose()  # type: ignore[attr-defined]  # an async generator behind the iterator
+        await watching.aclose()
         assert not [left for left in asyncio.all_tasks() if "RequestHandler" not in repr(left)][1:], "but for this test"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, assert_type
@@ -85,6 +86,10 @@ def progress(state: UploadProgress) -> None:
     assert_type((state.sent, state.total, state.attempt), tuple[int, int, int])
 
 
+def what_there_is_not() -> None:
+    from klingmotion import Nonsense  # type: ignore[attr-defined]  # noqa: F401  # no such name, and a checker says so
+
+
 async def the_short_way() -> None:
     assert_type(__version__, str)
     async with MotionSession() as session:
@@ -132,7 +137,7 @@ async def assets(session: MotionSession) -> None:
     await session.upload_asset(17)  # type: ignore[arg-type]  # a path or bytes
 
 
-async def motions(session: MotionSession, asset: Asset) -> None:
+async def motions(session: MotionSession, asset: Asset, stored: UploadedAsset) -> None:
     task = await session.submit_motion("https://cdn.example.test/in/walk.mp4", "https://cdn.example.test/in/walk.jpg")
     assert_type(task, Task)
     task = await session.submit_motion(
@@ -145,6 +150,8 @@ async def motions(session: MotionSession, asset: Asset) -> None:
     )
     assert_type(await session.submit_motion(asset), Task)
     assert_type(await session.submit_motion(asset, asset, email=None), Task)
+    assert_type(await session.submit_motion(stored, stored), Task)
+    assert_type(await session.extract_motion(stored, cover=stored), Motion)
     on_cancel: OnCancel = "untrack"
     motion = await session.extract_motion(
         asset,
@@ -169,9 +176,11 @@ async def motions(session: MotionSession, asset: Asset) -> None:
         ),
         Motion,
     )
-    assert_type(session.motions(), AsyncIterator[Motion])
+    assert_type(session.motions(), AsyncGenerator[Motion, None])
+    async with contextlib.aclosing(session.motions()) as found:
+        assert_type(await anext(found), Motion)
     assert_type([one async for one in session.motions(mine=False, page_size=100, email=None)], list[Motion])
-    assert_type(await session.download_motion(motion, Path("out")), MotionFiles)
+    assert_type(await session.download_motion(motion, Path("out"), email="performer@example.com"), MotionFiles)
     await session.wait_for_motion(17, on_cancel="forget")  # type: ignore[arg-type]  # no such word
     await session.wait_for_motion(17.0)  # type: ignore[arg-type]  # no task is named so
     await session.submit_motion(b"frames")  # type: ignore[arg-type]  # upload it first
@@ -290,17 +299,19 @@ async def accounts(session: MotionSession) -> None:
         assert_type(account.session.expires_at, datetime | None)
     assert_type(await session.capacity(), tuple[Capacity, ...])
     assert_type(await session.running(), tuple[RunningTask, ...])
-    assert_type(session.uploaded_assets(content_type="image", name="me"), AsyncIterator[UploadedAsset])
+    assert_type(session.uploaded_assets(content_type="image", name="me"), AsyncGenerator[UploadedAsset, None])
     async for stored in session.uploaded_assets(oldest_first=True, page_size=100):
         assert_type((stored.id, stored.url, stored.cover_url), tuple[int | None, str | None, str | None])
         assert_type(await session.delete_asset(stored, 17, "18", email="performer@example.com"), AssetDeletion)
     session.uploaded_assets(content_type="text")  # type: ignore[arg-type]  # no such kind
 
 
-async def tasks(session: MotionSession) -> None:
-    assert_type(session.tasks(), AsyncIterator[Task])
+async def tasks(session: MotionSession, motion: Motion, video: Video) -> None:
+    assert_type(session.tasks(), AsyncGenerator[Task, None])
     assert_type([one async for one in session.tasks(created_after=datetime.now(UTC), content_type="video")], list[Task])
     await session.untrack_task(17)
+    for running in await session.running():
+        assert_type(await session.wait_for_task(running), Task)
     task = await session.get_task(17)
     assert_type(task, Task)
     for named in (task, task.ref, "17"):
@@ -311,12 +322,16 @@ async def tasks(session: MotionSession) -> None:
             ),
             Task,
         )
-        assert_type(session.watch_task(named, timeout=None, poll=None, email=None), AsyncIterator[Task])
+        assert_type(session.watch_task(named, timeout=None, poll=None, email=None), AsyncGenerator[Task, None])
         deletion = await session.delete_task(named, email=None)
         assert_type(deletion, Deletion)
         assert_type((deletion.deleted, deletion.work_ids), tuple[int, tuple[int, ...]])
-    async for state in session.watch_task(task):
-        assert_type(state, Task)
+    async with contextlib.aclosing(session.watch_task(task)) as states:
+        async for state in states:
+            assert_type(state, Task)
+    for made in (motion, video):
+        assert_type(await session.get_task(made), Task)
+        assert_type(await session.delete_task(made), Deletion)
 
 
 def values(task: Task, motion: Motion) -> None:

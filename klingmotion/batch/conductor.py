@@ -408,6 +408,10 @@ class Conductor:
         else:
             if row.state not in SETTLED and not row.postponed:
                 await self._put_off(passage)
+            if await passage.is_found() and not self._stopping:  # it came in under another name meanwhile
+                await self._journal.release(passage.row, self._now())
+                self._queues.put_new()
+                return
             self.register.settle(passage.row, task=passage.task, error=passage.error)
         self._check_finished()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from klingmotion import wire
 from klingmotion.batch.intake import holds
-from klingmotion.batch.journal import Change, State, as_json
+from klingmotion.batch.journal import Change, Clip, State, as_json
 from klingmotion.batch.orders import tell
 from klingmotion.batch.outcome import described_files
 from klingmotion.batch.submission import Submission
@@ -21,47 +22,69 @@ from klingmotion.errors import (
     TaskGoneError,
 )
 from klingmotion.fetching import DEAD
-from klingmotion.media import examine_as
-from klingmotion.models import Motion, MotionFiles, Task, UploadProgress
+from klingmotion.media import Media, examine_as
+from klingmotion.models import Asset, Motion, MotionFiles, Task, UploadProgress
 from klingmotion.uploads import check_submittable, upload
 
 
 class Passage(Submission):
     """The whole way, from `new` to `done`."""
 
+    #: Whether its file was not there, or was another one.
+    _is_missing = False
+
     # --- Uploading --------------------------------------------------------------------------------------------------
 
     async def upload(self) -> None:
         """From `new` to `assets`; a file that is not there leaves it at `new`."""
         await tell(self._plan.hooks.on_start, self.source)
-        path = await self._path()
-        if path is None:
-            text = f"{self.row.source} is not there any more, or is another file now; put it back and run again"
-            self.error = InvalidRequestError(f"{text}. Nothing was paid for it")
+        clip = await self._clip()
+        if clip is None:
+            self._miss()
             return
         before = await self._journal.uploaded(self.row.account or "", self.row.content_hash)
         if before is not None and self.row.retries == 0:
             await self._step(State.ASSETS, Change(resource_url=before.resource_url, cover_url=before.cover_url))
             return
+        media = None
         try:
-            media = await examine_as("video", path)
-            asset = await self._patiently(
-                lambda: upload(self._calls, media, email=self.row.email, on_progress=self._progress)
-            )
-            check_submittable(asset)
+            media = await examine_as("video", Path(clip.source))
+            if not await holds(clip):
+                self._miss()
+                return
+            asset = await self._patiently(partial(self._uploaded, media))
         except KlingMotionError as error:
             if trouble(error) is not Trouble.CLIP:
                 raise
+            if isinstance(error, InvalidRequestError) and media is not None:  # it is not what was examined any more
+                self.error = error
+                if not await holds(clip):
+                    self._miss()
+                return
             await self._fail(error)
             return
         await self._step(State.ASSETS, Change(resource_url=asset.resource_url, cover_url=asset.cover_url))
 
-    async def _path(self) -> Path | None:
+    async def _uploaded(self, media: Media) -> Asset:
+        asset = await upload(self._calls, media, email=self.row.email, on_progress=self._progress)
+        check_submittable(asset)
+        return asset
+
+    async def _clip(self) -> Clip | None:
         """Where the clip is, with the content that it had when it was added."""
         for clip in await self._journal.sources(self.row.key):
             if await holds(clip):
-                return Path(clip.source)
+                return clip
         return None
+
+    def _miss(self) -> None:
+        self._is_missing = True
+        text = f"{self.row.source} is not there any more, or is another file now; put it back and run again"
+        self.error = InvalidRequestError(f"{text}. Nothing was paid for it")
+
+    async def is_found(self) -> bool:
+        """Whether its file, which was not there, is there now: under another name, maybe."""
+        return self._is_missing and await self._clip() is not None
 
     def _progress(self, progress: UploadProgress) -> None:
         if self._plan.hooks.on_progress is not None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeGuard, TypeVar
 
 from attrs import astuple, frozen
 
@@ -209,11 +209,13 @@ def reworded(error: APIStatusError, kind: type[E], text: str) -> E:
 
 
 def known_ref(error: BaseException, ref: TaskRef | None = None) -> TaskRef | None:
-    """The reference that says more of the task concerned: the error's own, or `ref`."""
-    own = error.ref if isinstance(error, KlingMotionError) else None
-    if own is None or ref is None:
-        return own or ref
-    return max(own, ref, key=_known)
+    """The reference that says more of the task concerned, the error's own or `ref`; `None` if neither names a task."""
+    known = [one for one in (error.ref if isinstance(error, KlingMotionError) else None, ref) if _names_a_task(one)]
+    return max(known, key=_known, default=None)
+
+
+def _names_a_task(ref: TaskRef | None) -> TypeGuard[TaskRef]:
+    return ref is not None and bool(ref.task_id or ref.reply_ref or ref.resource_url)
 
 
 def _known(ref: TaskRef) -> int:

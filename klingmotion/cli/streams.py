@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -61,7 +62,16 @@ def answer(line: str) -> None:
 
 def answer_json(document: Mapping[str, Json]) -> None:
     """One object of what was asked for, on one line, in ASCII."""
-    answer(json.dumps(document, ensure_ascii=True, separators=(", ", ": ")))
+    answer(json.dumps(_finite(document), ensure_ascii=True, separators=(", ", ": "), allow_nan=False))
+
+
+def _finite(value: Json | Mapping[str, Json]) -> Json:
+    """The same without numbers that JSON does not have: one that is too large to be read here, such as 1e999."""
+    if isinstance(value, Mapping):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say(line: str) -> None:

@@ -298,7 +298,7 @@ class Track:
         if self.stage.is_last or self.stage in (Stage.DELETING, Stage.UNTRACKING):
             return None  # only the answer was not printed; or what is to go is not waited for
         ref = known_ref(error, self.ref)
-        if ref is None or self._emulated or not (ref.task_id or ref.reply_ref or ref.resource_url):
+        if ref is None or self._emulated:
             return None
         if ref.task_id is None and isinstance(
             error, APIStatusError

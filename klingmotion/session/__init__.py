@@ -20,7 +20,8 @@ class MotionSession(MotionMethods, VideoMethods, BatchMethods, TaskMethods, Asse
     Args:
         token: The useapi.net API token; else `$USEAPI_TOKEN`. White space around it is ignored.
         email: The linked Kling account to use; else `$USEAPI_EMAIL`; needed where several are linked. Every call takes
-            `email=` too.
+            another as `email=`, but for `extract_motions`, which takes several as `accounts=`, and `accounts`,
+            `capacity` and `running`, which are about all of them.
         base_url: Where the API lives; else `$KLINGMOTION_BASE_URL`, else `https://api.useapi.net/v1/kling`.
         retry: How requests that fail are repeated.
         poll: How often tasks are looked at.

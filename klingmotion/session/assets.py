@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from klingmotion import inventory, media, replies, requests
@@ -31,7 +31,7 @@ class AssetMethods(SessionCore):
 
         Args:
             source: A path, or the bytes of the file.
-            content_type: The type, where its content does not tell.
+            content_type: The type, where its content does not tell; one that contradicts the content is refused.
             on_progress: Called with the bytes handed over so far. If it raises, it is not called again.
             email: The linked account to use.
 
@@ -56,7 +56,7 @@ class AssetMethods(SessionCore):
         oldest_first: bool = False,
         page_size: int = 20,
         email: str | None = None,
-    ) -> AsyncIterator[UploadedAsset]:
+    ) -> AsyncGenerator[UploadedAsset, None]:
         """The account's uploaded assets (GET /assets/uploaded/).
 
         Args:

@@ -12,12 +12,13 @@ from klingmotion.batch.journal import UNNAMED, Journal
 from klingmotion.batch.orders import Hooks, Orders, Plan
 from klingmotion.batch.outcome import Outcome
 from klingmotion.downloads import Part, checked_parts
-from klingmotion.engine import TIMEOUT
+from klingmotion.engine import TIMEOUT, checked_timeout
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Task, UploadProgress
+from klingmotion.progress import check_hook
 from klingmotion.requests import MAX_JOBS, checked_email
 from klingmotion.retry import LONGEST, PollPolicy
-from klingmotion.session.core import SessionCore
+from klingmotion.session.core import SessionCore, checked_path
 
 #: Seconds after an unclear submit in which its task may still turn up, unless said otherwise.
 SETTLE = 180.0
@@ -96,14 +97,14 @@ class BatchMethods(SessionCore):
         Raises:
             InvalidRequestError: An argument is not usable. Nothing was sent.
         """
-        self._engine.deadline(timeout)  # refuses what is no number of seconds
+        check_hook(on_progress)
         if isinstance(videos, str | bytes | os.PathLike) or not isinstance(videos, Iterable | AsyncIterable):
             raise InvalidRequestError(f"videos must be an iterable of paths, such as a list, got {videos!r:.80}")
         plan = Plan(
             out=_checked_out(out),
             parts=checked_parts(parts),
             settle=_checked_settle(settle),
-            timeout=timeout,
+            timeout=checked_timeout(timeout),
             poll=self._engine.policy(poll),
             reply_url=self._engine.reply_url(reply_url),
             hooks=Hooks(
@@ -138,16 +139,17 @@ def _opened(journal: str | os.PathLike[str] | Journal | None) -> Journal:
     from klingmotion.batch.sqlite_journal import SqliteJournal  # sqlite3 loads only where a batch is run
 
     if journal is None or isinstance(journal, str | os.PathLike):
-        return SqliteJournal(None if journal is None else Path(journal).absolute())
+        return SqliteJournal(None if journal is None else checked_path("journal", journal).absolute())
     return journal
 
 
 def _checked_out(out: str | os.PathLike[str] | None) -> Path | None:
     if out is None:
         return None
-    if Path(out).exists() and not Path(out).is_dir():
+    path = checked_path("out", out)
+    if path.exists() and not path.is_dir():
         raise InvalidRequestError(f"out must be a directory, and {out} is none")
-    return Path(out)
+    return path
 
 
 def _checked_settle(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +12,7 @@ import aiohttp
 from klingmotion.aiohttp_transport import AiohttpTransport
 from klingmotion.configuration import checked_account, checked_base_url, token_trouble
 from klingmotion.engine import Engine
-from klingmotion.errors import ConfigurationError
+from klingmotion.errors import ConfigurationError, InvalidRequestError
 from klingmotion.retry import PollPolicy, RetryPolicy
 from klingmotion.secret import Secret
 from klingmotion.transport import Transport
@@ -62,3 +63,21 @@ class SessionCore:
     async def close(self) -> None:
         """Close the session. Waits that are pending end with a `TaskError`; the tasks themselves go on."""
         await self._engine.calls.close()
+
+
+def checked_path(name: str, given: str | os.PathLike[str]) -> Path:
+    """Where something is to be written, if a file can be called so: seen before anything is sent or paid for.
+
+    Raises:
+        InvalidRequestError: None can.
+    """
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise InvalidRequestError(f"{name} must be a path, got {given!r:.80}")
+    try:
+        unusable = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        unusable = True
+    if unusable:
+        raise InvalidRequestError(f"{name} must be a path that a file can have, got {given!r:.80}")
+    return Path(path)

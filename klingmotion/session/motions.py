@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection
-from pathlib import Path
+from collections.abc import AsyncGenerator, Collection
 
 from klingmotion import listing, media, requests
+from klingmotion.assets import UploadedAsset
 from klingmotion.downloads import Part
 from klingmotion.engine import TIMEOUT, TaskLike
 from klingmotion.errors import InvalidRequestError
@@ -15,9 +15,15 @@ from klingmotion.fetching import OnDownload
 from klingmotion.hooks import OnTask, tell
 from klingmotion.media import FileLike
 from klingmotion.models import Asset, Motion, MotionFiles, Task
+from klingmotion.progress import check_hook
 from klingmotion.retry import PollPolicy
-from klingmotion.session.core import SessionCore
+from klingmotion.session.core import SessionCore, checked_path
+from klingmotion.sources import listed_url
 from klingmotion.uploads import OnUpload, check_submittable, upload
+from klingmotion.videos import refuse_video
+
+#: What is uploaded already: as an upload has given it, or as it is listed.
+_Stored = Asset | UploadedAsset
 
 
 class MotionMethods(SessionCore):
@@ -25,8 +31,8 @@ class MotionMethods(SessionCore):
 
     async def submit_motion(
         self,
-        resource_url: str | Asset,
-        cover_url: str | Asset | None = None,
+        resource_url: str | Asset | UploadedAsset,
+        cover_url: str | Asset | UploadedAsset | None = None,
         *,
         max_jobs: int | None = None,
         reply_url: str | None = None,
@@ -41,7 +47,7 @@ class MotionMethods(SessionCore):
         Args:
             resource_url: The uploaded video, or its `resource_url`: 2 to 10 s with one clearly visible person.
             cover_url: An uploaded image, or its URL, or the video's own `cover_url`; not needed where the video is
-                given as an `Asset`.
+                given as an `Asset` or `UploadedAsset`.
             max_jobs: Most jobs the account may run at once, 1 to 50, instead of its own setting.
             reply_url: Where the API posts progress and result to; else the session's inbox.
             reply_ref: A unique mark that callbacks and the list of running tasks repeat; made up if not given.
@@ -65,9 +71,9 @@ class MotionMethods(SessionCore):
 
     async def extract_motion(
         self,
-        video: FileLike | Asset,
+        video: FileLike | Asset | UploadedAsset,
         *,
-        cover: FileLike | Asset | None = None,
+        cover: FileLike | Asset | UploadedAsset | None = None,
         timeout: float | None = TIMEOUT,
         on_submitted: OnTask | None = None,
         on_change: OnTask | None = None,
@@ -82,7 +88,7 @@ class MotionMethods(SessionCore):
         """The whole way from a video file to its motion: upload, submit, wait, list.
 
         Args:
-            video: A path, the bytes of the file, or an `Asset` uploaded before.
+            video: A path, the bytes of the file, or an `Asset` or `UploadedAsset` that is there already.
             cover: An own cover image; else the first frame of the video.
             timeout: Seconds for all of it, or `None` for no limit.
             on_submitted: Called with the task as soon as it exists, before the first look: the place to save
@@ -98,26 +104,32 @@ class MotionMethods(SessionCore):
 
         Raises:
             InvalidRequestError: The file or an argument is not usable. Nothing was sent.
+            APITimeoutError: The timeout passed before the submit, as in an upload that stalls; nothing was submitted.
+            SubmitUncertainError: The submit may have been accepted, and its task was not found before
+                `RetryPolicy.settle` or the timeout was over; `wait_for_motion(error.ref)` looks for it again.
+            TaskTimeoutError: The timeout passed after the submit; the task goes on.
             KlingMotionError: As `upload_asset`, `submit_motion` and `wait_for_motion`.
         """
         deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
         account = self._engine.account(email)
         requests.checked_submit(max_jobs=max_jobs, reply_url=reply_url, reply_ref=reply_ref)
-        examined = None if isinstance(video, Asset) else await media.examine_as("video", video)
-        cover_image = None if cover is None or isinstance(cover, Asset) else await media.examine_as("image", cover)
-        if isinstance(video, Asset):
-            asset = video
+        check_hook(on_progress)
+        examined = None if isinstance(video, _Stored) else await media.examine_as("video", video)
+        cover_image = None if cover is None or isinstance(cover, _Stored) else await media.examine_as("image", cover)
+        if isinstance(video, _Stored):
+            _urls(video, None)  # refuses what is no video, before a cover is uploaded for it
+            stored: _Stored = video
         else:
             assert examined is not None  # noqa: S101  # a file was examined
-            asset = await upload(
+            stored = asset = await upload(
                 self._engine.calls, examined, email=account, on_progress=on_progress, deadline=deadline
             )
             check_submittable(asset, needs_cover=cover is None)
         if cover_image is not None:
             cover = await upload(self._engine.calls, cover_image, email=account, on_progress=None, deadline=deadline)
         task = await self._engine.submit(
-            *_urls(asset, cover if isinstance(cover, Asset) else None),
+            *_urls(stored, cover if isinstance(cover, _Stored) else None),
             max_jobs=max_jobs,
             reply_url=reply_url,
             reply_ref=reply_ref,
@@ -143,8 +155,8 @@ class MotionMethods(SessionCore):
         """Wait until a task is final, then give its motion from the list of motions.
 
         Args:
-            task: A `Task`, a `TaskRef` (also that of an error), a task id, or either as text. A reference of an
-                uncertain submit is looked for first.
+            task: A `Task`, a `TaskRef` (also that of an error), a task id, or either as text; or a `Motion` or an
+                entry of `running()`. A reference of an uncertain submit is looked for first.
             timeout: Seconds, or `None` for no limit.
             poll: How often to look, instead of the session's policy.
             on_change: Called with every new state of the task.
@@ -153,7 +165,7 @@ class MotionMethods(SessionCore):
             email: The linked account the task belongs to, if it is not in the reference.
 
         Raises:
-            InvalidRequestError: The reference is that of a video.
+            InvalidRequestError: The task makes a video, by its reference or, once it is final, by its type.
             TaskFailedError: It is over and did not succeed.
             TaskGoneError: The server no longer knows it.
             TaskTimeoutError: The timeout passed first; the task goes on.
@@ -168,9 +180,13 @@ class MotionMethods(SessionCore):
             raise InvalidRequestError(f"this task makes a video, no motion; {ref.wait_method}(ref) waits for it")
         wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, policy, "wait_for_motion")
         del task  # what is asleep holds no task
-        return await self._engine.listed(await wait.final(on_change, on_cancel), wait, on_cancel)
+        done = await wait.final(on_change, on_cancel)
+        refuse_video(done)
+        return await self._engine.listed(done, wait, on_cancel)
 
-    def motions(self, *, mine: bool = True, page_size: int = 40, email: str | None = None) -> AsyncIterator[Motion]:
+    def motions(
+        self, *, mine: bool = True, page_size: int = 40, email: str | None = None
+    ) -> AsyncGenerator[Motion, None]:
         """Every motion of the account, or with `mine=False` the official templates (GET /videos/motions).
 
         Args:
@@ -190,6 +206,7 @@ class MotionMethods(SessionCore):
         *,
         parts: Collection[Part] | None = None,
         on_progress: OnDownload | None = None,
+        email: str | None = None,
     ) -> MotionFiles:
         """Save the files of a motion: the `.bvh`, unpacked, with its ZIP, the binary ZIP, preview video and cover.
 
@@ -201,23 +218,36 @@ class MotionMethods(SessionCore):
             directory: Where to; made if it is missing.
             parts: Some of `bvh`, `binary`, `video` and `cover`; else all that the motion has.
             on_progress: Called with the bytes received so far of each part. If it raises, it is not called again.
+            email: The linked account the motion belongs to. Files are fetched without it; the `ref` of an error has it.
 
         Raises:
             InvalidRequestError: An argument is not usable. Nothing was sent.
             DownloadError: A file could not be fetched or saved, or is not what it should be, or the motion does not
                 have a part that was asked for. Other parts may have been saved.
+            APIConnectionError: The host of a file could not be reached, time after time; `APITimeoutError` if it was
+                silent. Other parts may have been saved.
         """
         if not isinstance(motion, Motion):
             raise InvalidRequestError(
                 f"motion must be a Motion, as wait_for_motion and motions give it, got {motion!r:.80}"
             )
-        return await self._engine.downloads.save(motion, Path(directory), parts=parts, on_progress=on_progress)
+        return await self._engine.downloads.save(
+            motion,
+            checked_path("directory", directory),
+            parts=parts,
+            on_progress=on_progress,
+            email=self._engine.account(email),
+        )
 
 
-def _urls(video: str | Asset, cover: str | Asset | None) -> tuple[str, str]:
+def _urls(video: str | _Stored, cover: str | _Stored | None) -> tuple[str, str]:
     """What a submit names: the video and its cover, which is the video's own unless another is given."""
     if isinstance(cover, Asset):
         cover = cover.url or cover.cover_url
+    elif isinstance(cover, UploadedAsset):
+        cover = cover.url if cover.content_type in (None, "image") else cover.cover_url
+    if isinstance(video, UploadedAsset):
+        return listed_url("what a motion is extracted from", "video", video), cover or video.cover_url or ""
     if not isinstance(video, Asset):
         return video, cover or ""
     if not video.resource_url:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 from typing import Literal, TypeVar
 
 from klingmotion import inventory, replies, requests
-from klingmotion.engine import TIMEOUT, TaskLike, known_id
+from klingmotion.engine import TIMEOUT, TaskLike, checked_timeout, known_id
 from klingmotion.errors import KlingMotionError, NotFoundError
 from klingmotion.farewell import OnCancel, checked_on_cancel
 from klingmotion.hooks import OnTask
@@ -54,7 +54,7 @@ class TaskMethods(SessionCore):
         timeout: float | None = TIMEOUT,
         poll: PollPolicy | None = None,
         email: str | None = None,
-    ) -> AsyncIterator[Task]:
+    ) -> AsyncGenerator[Task, None]:
         """Every new state of a task, ending with the final one, be it a success or a failure.
 
         The timeout begins with the first state asked for. Leaving early leaves the task alone.
@@ -63,12 +63,12 @@ class TaskMethods(SessionCore):
             KlingMotionError: As `wait_for_task`, but for `TaskFailedError`.
         """
         self._engine.ref(task, email)  # refuses what is no task here, not at the first step; so does the next line
-        self._engine.deadline(timeout)
+        checked_timeout(timeout)
         return self._watched(task, timeout, self._engine.policy(poll), email)
 
     async def _watched(
         self, task: TaskLike, timeout: float | None, policy: PollPolicy, email: str | None
-    ) -> AsyncIterator[Task]:
+    ) -> AsyncGenerator[Task, None]:
         deadline = self._engine.deadline(timeout)
         target = await self._engine.target(task, email, deadline)
         if isinstance(target, Task) and target.is_final:
@@ -82,7 +82,7 @@ class TaskMethods(SessionCore):
                     return
 
     async def delete_task(self, task: TaskLike, *, email: str | None = None) -> Deletion:
-        """Delete a task and all its works, for good (DELETE /tasks/{task_id}). A motion is deleted by its `task_id`.
+        """Delete a task and all its works, for good (DELETE /tasks/{task_id}); a motion or video with its task.
 
         Raises:
             NotFoundError: The server does not know it, or it has no works yet.
@@ -116,7 +116,7 @@ class TaskMethods(SessionCore):
         created_before: datetime | None = None,
         content_type: Literal["video", "image", "audio"] | None = None,
         email: str | None = None,
-    ) -> AsyncIterator[Task]:
+    ) -> AsyncGenerator[Task, None]:
         """The account's tasks, from the newest back (GET /tasks); those that show no id are left out.
 
         Args:

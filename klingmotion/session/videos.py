@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Unpack
 
 from klingmotion import media, requests
@@ -15,14 +14,15 @@ from klingmotion.forms import VideoOptions
 from klingmotion.hooks import OnTask, tell
 from klingmotion.media import APPLIED, Media
 from klingmotion.models import Asset, Task
+from klingmotion.progress import check_hook
 from klingmotion.requests import Request
 from klingmotion.retry import PollPolicy
-from klingmotion.session.core import SessionCore
+from klingmotion.session.core import SessionCore, checked_path
 from klingmotion.sources import ImageLike, MotionLike, image_source, motion_source
 from klingmotion.submitting import new_reply_ref, video_reference
 from klingmotion.uploads import OnUpload, upload, usable
 from klingmotion.video_downloads import VideoDownloads
-from klingmotion.videos import Video, VideoFile
+from klingmotion.videos import Video, VideoFile, refuse_motion
 
 #: Stands for the URL of a file that is still to be uploaded, so that all else can be checked before.
 _COMING = "https://coming.invalid/"
@@ -107,6 +107,7 @@ class VideoMethods(SessionCore):
         """
         deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
+        check_hook(on_progress)
         order = _Order(self._engine, motion, image, options, reply_url=reply_url, reply_ref=reply_ref, email=email)
         task = await order.submit(on_progress=on_progress, deadline=deadline)
         wait = self._engine.wait(task, deadline, policy, "wait_for_video")
@@ -127,13 +128,16 @@ class VideoMethods(SessionCore):
     ) -> Video:
         """Wait until a task of `submit_video` has succeeded, then give its video.
 
-        Arguments and errors are those of `wait_for_motion`; nothing has to be listed, for a task shows its works.
+        Arguments and errors are those of `wait_for_motion`; nothing has to be listed, for a task shows its works. A
+        task that by its type makes a motion raises `InvalidRequestError` once it is final.
         """
         deadline, policy = self._engine.deadline(timeout), self._engine.policy(poll)
         checked_on_cancel(on_cancel)
         wait = self._engine.wait(await self._engine.target(task, email, deadline), deadline, policy, "wait_for_video")
         del task  # what is asleep holds no task
-        return Video(task=await wait.final(on_change, on_cancel))
+        done = await wait.final(on_change, on_cancel)
+        refuse_motion(done)
+        return Video(task=done)
 
     async def download_video(
         self,
@@ -158,13 +162,16 @@ class VideoMethods(SessionCore):
             The path, and whether it is the clean file; if it is not, why.
 
         Raises:
+            InvalidRequestError: An argument is not usable. Nothing was sent.
             DownloadError: Neither file could be fetched or saved.
+            APIConnectionError: The clean file could not be had, and the host of the other could not be reached, time
+                after time; `APITimeoutError` if it was silent.
         """
         if not isinstance(video, Video):
             raise InvalidRequestError(f"video must be a Video, as wait_for_video gives it, got {video!r:.80}")
         account = self._engine.account(email or video.task.ref.email)
         return await VideoDownloads(self._engine.calls).save(
-            video, Path(directory), email=account, on_progress=on_progress
+            video, checked_path("directory", directory), email=account, on_progress=on_progress
         )
 
 

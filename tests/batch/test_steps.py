@@ -937,6 +937,49 @@ async def test_a_submit_that_is_answered_with_another_clips_failure_is_looked_fo
         assert statuses(await at.run([first, second], settle=30.0)) == {"done": 2}
 
 
+async def test_what_is_uploaded_is_the_content_that_was_taken_in(tmp_path: Path) -> None:
+    """B2: the next take is written under the same name during an outage; it is not sent as the first."""
+    async with bench(tmp_path) as at:
+        (clip,) = at.clips(1)
+        (other,) = at.clips(1, first=7)
+        first = clip.read_bytes()
+
+        @frozen
+        class Overwritten:
+            async def play(self, exchange: Exchange) -> web.StreamResponse:
+                clip.write_bytes(other.read_bytes()[: len(first)].ljust(len(first), b"."))
+                os.utime(clip, ns=(0, 7))
+                return await Status(503, None).play(exchange)
+
+        at.emulator.fail("upload_asset", Overwritten())
+        (outcome,) = await at.run([clip])
+        assert outcome.status == "unfinished"
+        assert "is another file now" in str(outcome.error)
+        assert at.emulator.books.tasks == []
+        saved = clip.with_name("saved.mp4")
+        saved.write_bytes(first)
+        assert statuses(await at.run([saved])) == {"done": 1}
+        at.assert_once_each(1)
+
+
+async def test_a_clip_that_is_touched_while_it_is_uploaded_is_left_to_the_next_run(tmp_path: Path) -> None:
+    """B2: its content is the same in the end, and nothing is paid twice for it."""
+    async with bench(tmp_path) as at:
+        (clip,) = at.clips(1)
+
+        @frozen
+        class Touched:
+            async def play(self, exchange: Exchange) -> web.StreamResponse:
+                os.utime(clip, ns=(0, 7))
+                return await Status(503, None).play(exchange)
+
+        at.emulator.fail("upload_asset", Touched())
+        (outcome,) = await at.run([clip])
+        assert outcome.status == "unfinished"
+        assert statuses(await at.run()) == {"done": 1}
+        at.assert_once_each(1)
+
+
 async def test_a_list_that_names_what_is_not_there_is_not_believed(tmp_path: Path) -> None:
     """S2: of two tasks under one mark, the one that exists is ours."""
     async with bench(tmp_path) as at:

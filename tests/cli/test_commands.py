@@ -263,6 +263,8 @@ def test_a_motion_is_downloaded_by_task_id_or_work_id(emulator: ThreadedEmulator
         done = run("download", number, "--out", tmp_path / number, emulator=emulator)
         assert done.returncode == 0, done.stderr
         assert Path(done.stdout.strip()).read_text().startswith("HIERARCHY")
+    done = run("download", "18", "--json", emulator=emulator)
+    assert [(found["event"], found["ref"]) for found in objects(done.stdout)] == [("error", None)]
     done = run("download", "18", emulator=emulator)
     assert (done.returncode, done.stdout) == (5, "")
     assert "klingmotion wait 18" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from klingmotion import (
     InternalServerError,
     InvalidRequestError,
     JournalError,
+    Json,
     KlingMotionError,
     ModerationError,
     MotionNotListedError,
@@ -45,6 +47,7 @@ from klingmotion import (
     TaskRef,
     TaskTimeoutError,
 )
+from klingmotion.cli import streams
 from klingmotion.cli.failure import Failure, exit_code, resume_command, spoken
 from klingmotion.cli.track import Event, Stage, Track
 
@@ -155,6 +158,22 @@ def test_the_reference_that_says_more_is_kept() -> None:
     failure = Track(_Listener(), "walk.mp4", ref=ref).failed(error)
     assert failure.ref == ref
     assert failure.resume == resume_command(ref)
+
+
+def test_a_reference_that_names_no_task_is_left_out() -> None:
+    """Nothing could be found by it."""
+    empty = MotionNotListedError("no motion in the list has the id 17", ref=TaskRef())
+    for failure in (Failure.of(empty), Failure.of(empty, ref=TaskRef(email="performer@example.com"))):
+        assert (failure.fields["ref"], failure.fields["task_id"]) == (None, None)
+    assert Failure.of(empty, ref=REF).ref == REF
+
+
+def test_numbers_that_json_does_not_have_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server may send 1e999 in a field nobody knows; whoever reads the output must be able to."""
+    nested: dict[str, Json] = {"a": float("inf"), "b": [1, {"c": float("nan")}, -float("inf"), 1.5, True, "x", None]}
+    streams.answer_json({"event": "motion", **nested})
+    written = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert written == {"event": "motion", "a": None, "b": [1, {"c": None}, None, 1.5, True, "x", None]}
 
 
 @pytest.mark.parametrize("kind", [TaskFailedError, TaskGoneError])
