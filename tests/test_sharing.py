@@ -59,6 +59,17 @@ async def test_each_wait_leaves_a_pause_at_its_own_deadline() -> None:
         assert 0.99 < now() - began < 1.1
 
 
+async def test_a_pause_is_believed_for_a_quarter_of_an_hour_at_most() -> None:
+    """W5: a mistaken unit is likelier than a pause of days."""
+    async with staged() as (emulator, session):
+        emulator.fail("delete_task", RateLimited(10**6, "seconds"))
+        with pytest.raises(RateLimitError):
+            await session.delete_task(1)
+        began = now()
+        await session.wait_for_task(emulator.add_task(ended=True).id)
+        assert 900 <= now() - began < 935
+
+
 async def test_a_pause_is_of_one_account_only() -> None:
     """W5: the other account works on."""
     accounts = [Account("a@example.com", 5), Account("b@example.com", 5)]

@@ -289,6 +289,15 @@ async def test_a_server_clock_minutes_off_does_not_hide_the_task(skew: float) ->
         assert task.id == emulator.books.tasks[0].task_id
 
 
+async def test_a_task_that_shows_only_after_the_window_is_found_by_two_more_readings() -> None:
+    """S2: seen once it is not certain, and by then the window is over."""
+    emulator = Emulator(scheduler_delay="never", history_delay=Lag(seconds=60.5))
+    async with staged(emulator, retry=RetryPolicy(settle=60)) as (emulator, session):
+        emulator.fail("submit_motion", DropAfter())
+        task = await submitted(session)
+        assert task.id == emulator.books.tasks[0].task_id
+
+
 async def test_another_process_submitting_the_same_video_is_not_adopted() -> None:
     """S2: its task carries another reply ref; ours was never accepted."""
     async with staged() as (emulator, session):

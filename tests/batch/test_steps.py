@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from klingmotion import (
     TaskTimeoutError,
 )
 from klingmotion.batch.batch import Batch
-from klingmotion.batch.journal import Row, State
+from klingmotion.batch.journal import NOTHING_ELSE, Change, Row, State
 from klingmotion.batch.outcome import Outcome
 from klingmotion.batch.sqlite_journal import SqliteJournal
 from klingmotion.downloads import _stem
@@ -935,6 +936,44 @@ async def test_a_submit_that_is_answered_with_another_clips_failure_is_looked_fo
         lie = {"task": {"id": earlier.ref.task_id}, "status": 50, "status_name": "failed", "status_final": True}
         at.emulator.fail("submit_motion", Replace(lie))
         assert statuses(await at.run([first, second], settle=30.0)) == {"done": 2}
+
+
+async def test_a_submit_that_was_announced_long_ago_is_not_sent_but_announced_anew(tmp_path: Path) -> None:
+    """Protocol, 4: by then another runner may have found it absent. The disk took half a settle window."""
+
+    class Slow(SqliteJournal):
+        slow = True
+
+        async def step(self, row: Row, state: State, now: datetime, change: Change = NOTHING_ELSE) -> Row | None:
+            moved = await super().step(row, state, now, change)
+            if state is State.SUBMITTING and self.slow:
+                self.slow = False
+                await asyncio.sleep(15)
+            return moved
+
+    async with bench(tmp_path) as at:
+        began = now()
+        outcomes = [one async for one in at.batch(at.clips(1), journal=Slow(at.journal), settle=30.0)]
+        assert statuses(outcomes) == {"done": 1}
+        (post,) = at.emulator.books.seen("submit_motion")
+        assert post.at - began >= 15
+        (row,) = await at.rows()
+        assert row.attempt == 2
+        at.assert_once_each(1)
+
+
+async def test_a_clip_that_waits_for_a_full_account_is_handed_over_to_one_with_room(tmp_path: Path) -> None:
+    """B4: what others run on it goes on for hours."""
+    accounts = [Account(ANN, 1), Account(BEN, 1)]
+    async with bench(tmp_path, accounts=accounts) as at:
+        at.emulator.add_task(email=BEN, outcome=Fate(progress=ByTime(10_000, 10_000)))
+        began = now()
+        assert statuses(await at.run(at.clips(8), accounts=[ANN, BEN])) == {"done": 8}
+        assert now() - began < 1000
+        assert {BEN, ANN} == {seen.query["email"] for seen in at.emulator.books.seen("upload_asset")}
+        accepted = [seen for seen in at.emulator.books.seen("submit_motion") if seen.answered == 200]
+        assert {(seen.body or {})["email"] for seen in accepted} == {ANN}
+        at.assert_once_each(8)
 
 
 async def test_what_is_uploaded_is_the_content_that_was_taken_in(tmp_path: Path) -> None:
