@@ -254,11 +254,24 @@ class Conductor:
             if account in self._lost:
                 self._queues.put_new()
                 return
+            if self._is_taken_by_others(account):
+                self._queues.put_new()
+                self._queues.free_lane(account, lane)
+                await self._calls.sleep(HANDOVER)
+                continue
             row = await self._journal.claim(account, lane, self._now())
             if row is None:
                 self._queues.free_lane(account, lane)
             else:
                 self._crew.run(self._upload(row, account, lane), stoppable=True)
+
+    def _is_taken_by_others(self, account: str) -> bool:
+        """Whether other clients have all slots of an account, and not those of every account."""
+        now = self._calls.transport.now()
+        full = {
+            name for name, slots in self.governor.slots.items() if not slots.taken and not slots.has_room(now)
+        } | self._lost
+        return account in full and len(full) < len(self.governor.slots)
 
     async def _upload(self, row: Row, account: str, lane: int) -> None:
         passage = self._passage(row)
