@@ -88,6 +88,17 @@ def test_a_mark_on_several_tasks_is_not_guessed_between() -> None:
     assert found == Verdict((17, 19))
 
 
+def test_nothing_is_absent_while_the_marks_cannot_be_read() -> None:
+    """It may run, and be what the other list does not show yet."""
+    for running_tasks, absent in [(None, False), ((), True)]:
+        evidence = Evidence(REF)
+        for _ in range(3):
+            assert (
+                evidence.add(running_tasks, listing(listed(99, url="https://x.test/other.mp4")), settled=True) is None
+            )
+        assert evidence.absent is absent
+
+
 def test_a_submit_without_a_mark_is_not_found_by_one() -> None:
     """Two tasks without a mark are not alike because of that."""
     evidence = Evidence(TaskRef(resource_url=VIDEO, sent_at=SENT))

@@ -31,6 +31,7 @@ from klingmotion import (
     ModerationError,
     MotionNotListedError,
     RejectedInputError,
+    RetryPolicy,
     SubmitUncertainError,
     TaskFailedError,
     TaskGoneError,
@@ -937,6 +938,34 @@ async def test_a_submit_that_is_answered_with_another_clips_failure_is_looked_fo
         lie = {"task": {"id": earlier.ref.task_id}, "status": 50, "status_name": "failed", "status_final": True}
         at.emulator.fail("submit_motion", Replace(lie))
         assert statuses(await at.run([first, second], settle=30.0)) == {"done": 2}
+
+
+async def test_a_submit_is_not_tried_beyond_half_the_window_of_its_announcement(tmp_path: Path) -> None:
+    """Protocol, 4: no connection opens for long; it is announced anew before it goes out."""
+    async with bench(tmp_path) as at:
+        announced: list[float] = []
+        reopening: list[asyncio.Task[None]] = []
+
+        async def reopen() -> None:
+            await asyncio.sleep(70)
+            await at.emulator.open_port()
+
+        class Outage(SqliteJournal):
+            async def step(self, row: Row, state: State, now_: datetime, change: Change = NOTHING_ELSE) -> Row | None:
+                if state is State.SUBMITTING:
+                    if not announced:
+                        await at.emulator.close_port()
+                        reopening.append(asyncio.create_task(reopen()))
+                    announced.append(now())
+                return await super().step(row, state, now_, change)
+
+        async with virtual_session(at.emulator, retry=RetryPolicy(attempts=100, ceiling=3)) as patient:
+            batch = patient.extract_motions(at.clips(1), journal=Outage(at.journal), settle=30.0)
+            assert statuses([outcome async for outcome in batch]) == {"done": 1}
+        (post,) = at.emulator.books.seen("submit_motion")
+        assert len(announced) > 2
+        assert 0 <= post.at - announced[-1] < 15
+        at.assert_once_each(1)
 
 
 async def test_a_submit_that_was_announced_long_ago_is_not_sent_but_announced_anew(tmp_path: Path) -> None:
