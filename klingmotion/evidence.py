@@ -161,7 +161,7 @@ class Evidence:
         return [
             task
             for task in tasks
-            if not input_urls(task.info) and task.id not in others and self._is_of_our_time(task)
+            if not input_urls(task.info) and task.id not in others and self.is_of_our_time(task)
             if task_type(task) is None or (task_type(task) == EXTRACTION_TYPE) == (self.ref.image_url is None)
         ]
 
@@ -172,9 +172,10 @@ class Evidence:
         return found and (is_ours_by_type or len(urls) == len(ours))  # others may make more of the same
 
     def _fits(self, task: Task) -> bool:
-        return self._is_made_of_ours(task) and self._is_of_our_time(task)
+        return self._is_made_of_ours(task) and self.is_of_our_time(task)
 
-    def _is_of_our_time(self, task: Task) -> bool:
+    def is_of_our_time(self, task: Task) -> bool:
+        """Whether it was created around the submit, as far as it tells."""
         return not self._is_too_early(task) and not self._is_too_late(task)
 
     def _is_too_early(self, task: Task) -> bool:

@@ -28,7 +28,7 @@ class Hearing:
     @property
     def spares_looks(self) -> bool:
         """Whether looks may be rare: where callbacks come, one will tell of the end."""
-        return self._reply_ref is not None and not self.announced and self.inbox.works
+        return not self.announced and self.inbox.works and self.inbox.is_told_of(self._reply_ref)
 
     def take(self, callback: Callback, *, wants_changes: bool) -> bool:
         """Take a callback in; whether it asks for a look: if it tells of no end, only where changes are wanted."""

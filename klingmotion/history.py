@@ -14,8 +14,8 @@ from klingmotion.requests import Request
 #: Pages of one reading that are followed at most: what the busiest account makes in the time a search looks at.
 _MOST_PAGES = 250
 
-#: Pages of the newest tasks that are read at least, and at most.
-_LEAST_LATEST, _MOST_LATEST = 5, 50
+#: Pages of the newest tasks that are read at least.
+_LEAST_LATEST = 5
 
 #: Milliseconds by which a short reading overlaps what was read before.
 _OVERLAP = 60_000
@@ -72,7 +72,7 @@ class History:
         newest: int | None = None
         edge: int | None = None
         found: dict[int, Task] = {}
-        for number in range(_MOST_LATEST):
+        for number in range(_MOST_PAGES):
             page = await self._page(self._bound(edge, forward=False), forward=False)
             if page is None:
                 return None

@@ -120,6 +120,11 @@ class KnownTasks:
         """Whether no other submit of the same inputs is under way in this session."""
         return self._under_way[ref.resource_url, ref.image_url] <= 1
 
+    def has_met(self, task_id: int, until: float) -> bool:
+        """Whether it was submitted by this session, or met, up to an instant."""
+        met = self._met.get(task_id)
+        return met is not None and met.since <= until
+
     def submitted_at(self, task_id: int) -> float | None:
         """When this session submitted it, if it did."""
         met = self._met.get(task_id)

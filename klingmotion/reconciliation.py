@@ -109,9 +109,15 @@ class Search:
     async def _called_back(self) -> Verdict | None:
         """The task that a callback named under our mark, if a look bears that out: anyone can post one."""
         task_id = None if self._inbox is None else self._inbox.task_of(self._ref.reply_ref)
-        if task_id is None or task_id in self._strangers or not await self._is_borne_out(task_id):
+        if task_id is None or task_id in self._strangers or self._is_older(task_id):
             return None
-        return Verdict((task_id,)) if task_id in self._named else None
+        if not await self._is_borne_out(task_id) or (seen := self._named.get(task_id)) is None:
+            return None
+        return Verdict((task_id,)) if self._evidence.is_of_our_time(seen) else None
+
+    def _is_older(self, task_id: int) -> bool:
+        """Whether a task is known from before the submit: a mark of the caller's own may be used twice."""
+        return self._known.has_met(task_id, self._sent)
 
     async def _is_borne_out(self, task_id: int) -> bool:
         """Whether a look at a task that is named under our mark speaks for it, or cannot be had."""
@@ -128,12 +134,12 @@ class Search:
         return self._known.strangers_to(self._ref, self._sent)
 
     async def _running(self) -> tuple[RunningTask, ...] | None:
-        """The list of running tasks, without those that bear our mark and are made of something else."""
+        """The list of running tasks, without older ones that bear our mark and are made of something else."""
         running = await self._read(requests.list_running(), replies.running)
         if running is None:
             return None
         marked = self._evidence.marked(running)
-        others = {task_id for task_id in marked if not await self._is_borne_out(task_id)}
+        others = {one for one in marked if self._is_older(one) and not await self._is_borne_out(one)}
         return tuple(task for task in running if task.id not in others)
 
     async def _reading(self) -> Verdict | None:

@@ -118,7 +118,7 @@ class Schedule(Member):
             return now
         due = self._due_by_itself(now)
         asked = None if self._hearing is None else self._hearing.due(self._looked_at, now, self.policy.shortest)
-        return due if asked is None else min(due, asked)
+        return due if asked is None or self._failures else min(due, asked)  # an outage must not use the failures up
 
     def _due_by_itself(self, now: float) -> float:
         """When to look if nothing asks for it: rarely while the end will be told of, else by policy."""

@@ -87,6 +87,8 @@ class Submitter:
     async def _send(
         self, post: _Post, *, again: Callable[[KlingMotionError], bool], until: float | None
     ) -> Task | NoTask:
+        if self._inbox is not None:
+            self._inbox.note_submit(post.ref.reply_ref, (post.request.json or {}).get("replyUrl"))
         answer = await self._calls.retried(post.send, again=again, deadline=until)
         if isinstance(answer, Task):
             self._known.submitted(answer.ref, post.sent)

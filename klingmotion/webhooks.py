@@ -121,8 +121,11 @@ class WebhookInbox:
         self._lock = threading.RLock()  # a wait that is collected as garbage may leave at any instant
         #: By task id and by reply ref.
         self._listeners: dict[int | str, dict[Listener, asyncio.AbstractEventLoop]] = {}
-        #: The tasks that callbacks named, by reply ref.
+        #: The tasks that callbacks named, by reply ref, and those of which one has told of the end.
         self._named: dict[str, int] = {}
+        self._announced: dict[str, int | None] = {}
+        #: Reply refs of submits whose callbacks go elsewhere.
+        self._elsewhere: dict[str, None] = {}
         #: Reply refs of tasks that were found to be over before a callback said so.
         self._missing: dict[str, None] = {}
         self._silent = _TOO_SILENT
@@ -165,6 +168,8 @@ class WebhookInbox:
             return
         if callback.task_id is not None:
             _remember(self._named, callback.reply_ref, callback.task_id)
+        if callback.is_final:
+            _remember(self._announced, callback.reply_ref, callback.task_id)
         if callback.is_final and callback.reply_ref in self._missing:  # late, and yet they come
             del self._missing[callback.reply_ref]
             self._silent = 0
@@ -174,6 +179,21 @@ class WebhookInbox:
     def task_of(self, reply_ref: str | None) -> int | None:
         """The task that a callback named under a reply ref: a claim, to be checked."""
         return None if reply_ref is None else self._named.get(reply_ref)
+
+    def _was_announced(self, listener: Listener) -> bool:
+        """Whether a callback told of the end before anybody listened."""
+        ref = listener.reply_ref
+        return ref is not None and self._announced.get(ref, -1) in (None, listener.task_id)
+
+    def note_submit(self, reply_ref: str | None, reply_url: Json) -> None:
+        """Note where the callbacks of a submit go."""
+        if reply_ref is not None and self._url is not None and reply_url != self._url:
+            with self._lock:
+                _remember(self._elsewhere, reply_ref, None)
+
+    def is_told_of(self, reply_ref: str | None) -> bool:
+        """Whether callbacks about a task may come here, and be known for what they are."""
+        return reply_ref is not None and reply_ref not in self._elsewhere
 
     def join(self, listener: Listener) -> None:
         """Let a wait hear of its task, on the running loop."""
@@ -191,11 +211,11 @@ class WebhookInbox:
                 if not here:
                     self._listeners.pop(name, None)
             worked = self.works
-            if announced:
+            if announced or (announced is not None and self._was_announced(listener)):
                 self._silent = 0
-            elif announced is not None and listener.reply_ref is not None:
+            elif announced is not None and self.is_told_of(listener.reply_ref):
                 self._silent += 1
-                _remember(self._missing, listener.reply_ref, None)
+                _remember(self._missing, listener.reply_ref or "", None)
             deserted = self._found(*self._listeners) if worked and not self.works else {}
         if worked and not self.works:
             logger.info("callbacks have ceased to come; tasks are looked at as if there were none")

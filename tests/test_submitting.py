@@ -7,6 +7,7 @@ import contextlib
 import copy
 import json
 import pickle
+import re
 import socket
 from collections import Counter
 from datetime import datetime, timedelta
@@ -391,6 +392,42 @@ async def test_nothing_is_absent_that_is_listed_under_another_time(hours: float,
             with pytest.raises(SubmitUncertainError) as caught:
                 await submitting
             assert not caught.value.absent
+
+
+async def test_a_clock_that_was_wrong_once_leaves_later_proofs_alone() -> None:
+    """S3: a task that was submitted in the future says nothing of the clock now."""
+    async with Emulator() as emulator:
+        transport = Misset(emulator.url, emulator.token)
+        async with MotionSession(transport=transport) as session:
+            transport.ahead = 9 * 3600.0
+            await submitted(session)
+            transport.ahead = 0.0
+            await submitted(session)
+            await asyncio.sleep(100)
+            emulator.fail("submit_motion", DropBefore())
+            with pytest.raises(SubmitUncertainError) as caught:
+                await submitted(session)
+            assert caught.value.absent
+
+
+@frozen
+class Copied:
+    """A service that keeps a copy of the video under another name, and tells of that."""
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        text = (await exchange.work()).whole().decode()
+        return await exchange.send(Reply.json(json.loads(re.sub(r"/files/in/\d+/[^\"]+", "/files/copies/1.mp4", text))))
+
+
+async def test_a_mark_of_our_own_is_believed_whatever_the_task_says_it_is_made_of() -> None:
+    """S2: nobody else can have used it."""
+    async with staged() as (emulator, session):
+        await submitted(session)
+        await asyncio.sleep(100)
+        emulator.fail("get_task", Copied(), times=None)
+        emulator.fail("list_tasks", Copied(), times=None)
+        emulator.fail("submit_motion", DropAfter())
+        assert (await submitted(session)).id == emulator.books.tasks[1].task_id
 
 
 async def test_a_reply_ref_used_twice_finds_no_task_of_something_else() -> None:

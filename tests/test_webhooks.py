@@ -21,14 +21,15 @@ from klingmotion import (
     MotionSession,
     PollPolicy,
     Request,
+    SubmitUncertainError,
     Task,
     TaskFailedError,
     TaskRef,
     WebhookInbox,
 )
-from klingmotion.emulator import ByTime, DropAfter, Emulator, Status
+from klingmotion.emulator import ByTime, DropAfter, DropBefore, Emulator, Fault, Status
 from tests.fake_transport import Answer, FakeTransport
-from tests.stage import CLIP, TOKEN, now, staged, uploaded
+from tests.stage import CLIP, TOKEN, now, staged, uploaded, virtual_session
 
 STEADY = PollPolicy(jitter=0)
 URL = "https://bot.example.test/kling/0f3a"
@@ -417,6 +418,40 @@ def test_any_json_can_be_received(document: Json) -> None:
     WebhookInbox().receive(json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("final", [True, False], ids=["forged", "progress"])
+async def test_callbacks_during_an_outage_do_not_use_up_the_failures(final: bool) -> None:
+    """I1 and W4: failed looks are repeated by the policy, whoever asks for more."""
+    bot = Bot()
+    bot.service.callbacks, bot.service.duration, bot.service.down = (), 100, (60, 75)
+    task = await bot.submit()
+    for half in range(118, 152):
+        content = body(task.id, f"step {half}", final=final, reply_ref=None if final else bot.service.marks[task.id])
+        bot.service.post(half / 2 - 100, task.id, content)
+    assert (await bot.session.wait_for_task(task, on_change=lambda _: None)).succeeded
+
+
+async def test_tasks_whose_callbacks_go_elsewhere_are_looked_at_as_ever() -> None:
+    """I3: also between others whose callbacks come."""
+    bot = await proven()
+    bot.service.callbacks = ()
+    task = await bot.session.submit_motion(VIDEO, COVER, reply_url="https://other.example.test/")
+    for _ in range(3):
+        await bot.session.wait_for_task(task)
+        assert len(bot.service.looks[task.id]) > 15
+        assert bot.inbox.works
+        task = await bot.session.submit_motion(VIDEO, COVER, reply_url="https://other.example.test/")
+
+
+async def test_ends_that_were_told_before_they_were_waited_for_are_no_silence() -> None:
+    """I2: early callbacks tell that callbacks come, too."""
+    bot = await proven()
+    tasks = [await bot.submit() for _ in range(3)]
+    await asyncio.sleep(100)
+    for task in tasks:
+        await bot.session.wait_for_task(task)
+    assert bot.inbox.works
+
+
 # --- I2: any order --------------------------------------------------------------------------------------------------
 
 
@@ -524,6 +559,25 @@ async def test_an_unclear_submit_is_settled_by_a_callback_where_no_list_shows_it
         task = await submitting
         assert task.id == made.task_id
         assert len(emulator.books.tasks) == 1
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=["accepted", "lost"])
+async def test_an_old_callback_under_a_mark_that_is_used_again_settles_no_submit(fault: Fault) -> None:
+    """S2: the same video under the same mark of the caller's own, later: the old task is not the new one."""
+    inbox = WebhookInbox()
+    async with Emulator(progress=ByTime(2, 10)) as emulator, virtual_session(emulator, inbox=inbox) as session:
+        asset = await uploaded(session)
+        old = await session.submit_motion(asset, reply_ref="bot-job-7")
+        inbox.receive(body(old.id, "processing", final=False, reply_ref="bot-job-7"))
+        await session.wait_for_task(old)
+        await asyncio.sleep(7200)
+        emulator.fail("submit_motion", fault)
+        try:
+            task = await session.submit_motion(asset, reply_ref="bot-job-7")
+        except SubmitUncertainError:
+            assert len(emulator.books.tasks) == 1
+        else:
+            assert task.id == emulator.books.tasks[1].task_id
 
 
 async def test_a_forged_callback_settles_no_submit() -> None:

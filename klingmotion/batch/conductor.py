@@ -258,6 +258,7 @@ class Conductor:
                 self._queues.put_new()
                 self._queues.free_lane(account, lane)
                 await self._calls.sleep(HANDOVER)
+                await self.governor.read(HANDOVER / 2)  # nobody else asks for an account that nothing is uploaded for
                 continue
             row = await self._journal.claim(account, lane, self._now())
             if row is None:

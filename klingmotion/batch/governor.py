@@ -164,6 +164,8 @@ class Governor:
                 if slots.has_room(now := self._calls.transport.now()):
                     return slots.take()
                 slots.full_since = now if slots.full_since is None else slots.full_since
+            elif len(self.slots) > 1:  # another account may have room by now
+                await self.read(LATEST)
             if give_up():
                 return None
             if slots.has_own_room():

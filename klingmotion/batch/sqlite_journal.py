@@ -54,6 +54,7 @@ class SqliteJournal:
             try:
                 if not closing.done():  # cancelled: whoever opens it next must not find it in use
                     await asyncio.wait([closing])
+                    closing.exception()  # there is nobody any more to be told of it
             finally:
                 thread.shutdown(wait=False)
 

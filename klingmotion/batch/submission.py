@@ -21,7 +21,7 @@ from klingmotion.errors import (
     RateLimitError,
     SubmitUncertainError,
 )
-from klingmotion.evidence import CLOCK_SKEW, LATEST
+from klingmotion.evidence import CLOCK_ERROR, CLOCK_SKEW, LATEST
 from klingmotion.models import Task
 from klingmotion.refs import TaskRef
 from klingmotion.submitting import new_reply_ref
@@ -149,7 +149,8 @@ class Submission(Position):
         account, settle = self.row.account or "", timedelta(seconds=self._plan.settle)
         when = self.row.submit_at or self._calls.transport.utcnow()
         around = CLOCK_SKEW + LATEST + settle
-        rows = await self._journal.owners(account, when - around, when + around)
+        # Those of a day before are asked for too: clocks may be wrong, and whose they are is known here.
+        rows = await self._journal.owners(account, when - CLOCK_ERROR - around, when + around)
         witness = await self._journal.witness(account, self._calls.transport.utcnow() - settle)
         for row in rows if witness is None else [*rows, witness]:
             if row.key != self.row.key and row.task_id is not None:

@@ -34,10 +34,7 @@ def in_two_steps(first: Callable[[], None], second: Callable[[], None]) -> Itera
 
     After `second` one more breaks off whatever runs. Both are called by the running loop. What is ignored stays so.
     """
-    if not _is_heard(signal.SIGINT):
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
+    before, ctrl_c = signal.getsignal(signal.SIGINT), _is_heard(signal.SIGINT)
     steps = iter((first, second))
     with ExitStack() as stack:
 
@@ -49,18 +46,19 @@ def in_two_steps(first: Callable[[], None], second: Callable[[], None]) -> Itera
 
         def ended() -> None:
             stack.close()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if ctrl_c:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             second()
 
-        stack.enter_context(_heard_by_loop(signal.SIGINT, pressed))
-        for number in ENDINGS:
+        for number, hear in ((signal.SIGINT, pressed), *((number, ended) for number in ENDINGS)):
             if _is_heard(number):
-                stack.enter_context(_heard_by_loop(number, ended))
+                stack.enter_context(_heard_by_loop(number, hear))
         try:
             yield
         finally:
             stack.close()
-            signal.signal(signal.SIGINT, before)
+            if ctrl_c:
+                signal.signal(signal.SIGINT, before)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

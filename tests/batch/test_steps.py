@@ -1012,6 +1012,32 @@ async def test_an_account_that_others_have_taken_gets_no_clip(tmp_path: Path) ->
         at.assert_once_each(8)
 
 
+async def test_an_account_that_others_give_back_is_used_again(tmp_path: Path) -> None:
+    """B4: while the only task of the other account goes on for long."""
+    async with bench(tmp_path, accounts=[Account(ANN, 1), Account(BEN, 1)]) as at:
+        at.emulator.add_task(email=BEN, outcome=Fate(progress=ByTime(20, 20)))
+        at.emulator.next_tasks(Fate(progress=ByTime(800, 800)))
+        began = now()
+        ended = [now() - began async for _ in at.batch(at.clips(3), accounts=[ANN, BEN])]
+        assert ended[0] < 40 + 2 * HANDOVER + TASK
+        assert accepted_on(at) == {ANN, BEN}
+        at.assert_once_each(3)
+
+
+async def test_earlier_tasks_of_the_journals_own_upload_leave_absence_provable(tmp_path: Path) -> None:
+    """B2: hours ago, in another process, the same upload was submitted with another salt."""
+    async with bench(tmp_path) as at:
+        clips = at.clips(2)
+        assert statuses(await at.run(clips)) == {"done": 2}
+        await asyncio.sleep(7200)
+        async with virtual_session(at.emulator) as later:
+            at.emulator.fail("submit_motion", Pass(), DropBefore())
+            options: dict[str, Any] = {"journal": at.journal, "salt": "again", "settle": 30.0}
+            outcomes = [one async for one in later.extract_motions(clips, **options)]
+        assert statuses(outcomes) == {"done": 2}
+        assert len(at.emulator.books.tasks) == 4
+
+
 async def test_clips_that_wait_for_an_account_are_handed_over_when_others_take_it(tmp_path: Path) -> None:
     """B4: they had been uploaded for it already."""
     async with bench(tmp_path, accounts=[Account(ANN, 1), Account(BEN, 1)]) as at:

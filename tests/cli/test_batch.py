@@ -521,6 +521,20 @@ def test_what_else_asks_to_end_is_a_ctrl_c_to_every_command(number: signal.Signa
         signal.signal(number, signal.SIG_DFL)
 
 
+async def test_where_ctrl_c_is_ignored_another_end_is_heard() -> None:
+    """As of a command in the background that is stopped."""
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ended = asyncio.Event()
+        with in_two_steps(pytest.fail, ended.set):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await ended.wait()
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
 def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
     """A process in the background does not hear of the terminal."""
 
