@@ -21,13 +21,13 @@ from klingmotion.errors import (
     InvalidRequestError,
     KlingMotionError,
 )
-from klingmotion.http_failures import CONNECT, cut, translated
+from klingmotion.http_failures import CONNECT, translated
 from klingmotion.http_sessions import OwnSessions
 from klingmotion.limits import Limits
 from klingmotion.requests import Request
 from klingmotion.responses import Response
 from klingmotion.secret import Secret
-from klingmotion.transport import ByteSource, Download, bare
+from klingmotion.transport import ByteSource, Download, bare, cut
 
 #: Bytes of a JSON answer that are read at most.
 ANSWER_LIMIT = 32 * 1024 * 1024

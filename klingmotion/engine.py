@@ -15,7 +15,7 @@ from klingmotion.known_tasks import KnownTasks
 from klingmotion.models import Motion, RunningTask, Task
 from klingmotion.refs import TaskRef
 from klingmotion.requests import checked_email, checked_task_id
-from klingmotion.retry import LONGEST, PollPolicy, RetryPolicy
+from klingmotion.retry import PollPolicy, RetryPolicy, is_limit
 from klingmotion.roster import Roster
 from klingmotion.submitting import Submitter, new_reply_ref, reference
 from klingmotion.transport import Transport
@@ -60,14 +60,8 @@ class Engine:
         return checked_email(email) if email is not None else self._email
 
     def reply_url(self, given: str | None) -> str | None:
-        """Where a submit has callbacks posted to: as this call says, or else to the session's inbox.
-
-        Raises:
-            InvalidRequestError: It is no URL.
-        """
-        if given is not None:
-            return requests.checked_url("reply_url", given)
-        return None if self._inbox is None else self._inbox.url
+        """Where a submit has callbacks posted to: as this call says, or else to the session's inbox."""
+        return self._inbox.url if given is None and self._inbox is not None else given
 
     def deadline(self, timeout: float | None) -> float | None:
         """The instant at which `timeout` seconds from now are over; only a running loop knows it.
@@ -169,7 +163,7 @@ def checked_timeout(timeout: float | None) -> float | None:
     """
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST:
+    if not is_limit(timeout):
         raise InvalidRequestError(
             f"timeout must be a number of seconds above 0, or None for no limit, got {timeout!r:.80}"
         )

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from klingmotion.calls import Calls
-from klingmotion.errors import APIConnectionError, DownloadError, KlingMotionError
+from klingmotion.errors import DownloadError, KlingMotionError
 from klingmotion.models import DownloadProgress
 from klingmotion.progress import Teller
-from klingmotion.transport import Download, bare
+from klingmotion.transport import Download, bare, cut
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class _Transfer:
     async def go_on(self) -> None:
         """Fetch what is missing: from where it was cut if the host can, else from the first byte."""
         if self._calls.closed:  # while it waited for its turn
-            raise APIConnectionError(f"the download of {bare(self._url)} was cut: the session was closed", sent=False)
+            raise cut(f"the download of {bare(self._url)}", sent=False)
         offset = self._received if self._validator else 0
         async with self._calls.transport.download(self._url, offset=offset, validator=self._validator) as download:
             self._check(download)

@@ -11,11 +11,6 @@ from klingmotion.errors import APIConnectionError, APIResponseError, APITimeoutE
 CONNECT = 15.0
 
 
-def cut(work: str, *, sent: bool = True) -> KlingMotionError:
-    """The error of what was under way when the session was closed."""
-    return APIConnectionError(f"{work} was cut: the session was closed", sent=sent)
-
-
 def translated(error: Exception, work: str, timeout: float | None, *, sent: bool = True) -> KlingMotionError:
     """The error of ours for one of aiohttp's; `sent` is whether anything of the request can have left.
 

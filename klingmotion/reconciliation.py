@@ -111,23 +111,24 @@ class Search:
         task_id = None if self._inbox is None else self._inbox.task_of(self._ref.reply_ref)
         if task_id is None or task_id in self._strangers or self._is_older(task_id):
             return None
-        if not await self._is_borne_out(task_id) or (seen := self._named.get(task_id)) is None:
+        seen = await self._named_under_mark(task_id)
+        if seen is None or not self._evidence.bears_out(seen) or not self._evidence.is_of_our_time(seen):
             return None
-        return Verdict((task_id,)) if self._evidence.is_of_our_time(seen) else None
+        return Verdict((task_id,))
 
     def _is_older(self, task_id: int) -> bool:
         """Whether a task is known from before the submit: a mark of the caller's own may be used twice."""
         return self._known.has_met(task_id, self._sent)
 
-    async def _is_borne_out(self, task_id: int) -> bool:
-        """Whether a look at a task that is named under our mark speaks for it, or cannot be had."""
+    async def _named_under_mark(self, task_id: int) -> Task | None:
+        """The task behind an id that something names under our mark, if it can be looked at."""
         if task_id not in self._named:
             ref = attrs.evolve(self._ref, task_id=task_id)
             seen = await self._read(requests.get_task(task_id, email=ref.email), replies.task(ref))
             if seen is None:
-                return True
+                return None
             self._named[task_id] = seen
-        return self._evidence.bears_out(self._named[task_id])
+        return self._named[task_id]
 
     @property
     def _strangers(self) -> frozenset[int]:
@@ -138,8 +139,9 @@ class Search:
         running = await self._read(requests.list_running(), replies.running)
         if running is None:
             return None
-        marked = self._evidence.marked(running)
-        others = {one for one in marked if self._is_older(one) and not await self._is_borne_out(one)}
+        older = [one for one in self._evidence.marked(running) if self._is_older(one)]
+        seen = [await self._named_under_mark(one) for one in older]
+        others = {task.id for task in seen if task is not None and not self._evidence.bears_out(task)}
         return tuple(task for task in running if task.id not in others)
 
     async def _reading(self) -> Verdict | None:
@@ -233,8 +235,7 @@ class Search:
     async def _adopt(self, task_id: int) -> Task:
         ref = attrs.evolve(self._ref, task_id=task_id)
         logger.info("an unclear submit was accepted", extra={"task_id": task_id, "reply_ref": ref.reply_ref})
-        request = requests.get_task(task_id, email=ref.email)
-        seen = self._named.get(task_id) or await self._read(request, replies.task(ref))
+        seen = await self._named_under_mark(task_id)
         return seen or Task(id=task_id, ref=ref)  # known to exist; the wait will see the rest
 
     def _uncertain(self, verdict: Verdict) -> SubmitUncertainError:

@@ -7,7 +7,7 @@ Its own clocks and limits are not used: sleeping and the time come from the call
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 import tenacity
 from attrs import Attribute, field, frozen
@@ -51,6 +51,11 @@ class Clock(Protocol):
 
     def random(self) -> float:
         """A number from 0 to 1."""
+
+
+def is_limit(value: object) -> TypeGuard[float]:
+    """Whether it is a number of seconds above 0, and one that can be meant."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 < value <= LONGEST
 
 
 def _seconds(instance: object, attribute: Attribute[float], value: float) -> None:
@@ -145,13 +150,10 @@ class PollPolicy:
             aim = left + _AFTER * age if left <= _NEAR * age else _AIM * left
             wait = min(max(aim, _SOONEST * wait), max(_FAR * age, self.late_enough() - age, wait))
         elif age < quiet:
-            thin = (
-                self.late_enough(quiet) * sooner - age
-                if agreed
-                else min(_THINNED * wait * sooner, quiet * sooner - age)
-            )
+            rest = (self.late_enough(quiet) if agreed else quiet) * sooner - age
+            thin = rest if agreed else min(_THINNED * wait * sooner, rest)
             wait, sooner = (thin, 1.0) if thin > wait else (wait, sooner)
-        return min(max(wait, self.floor or _SHORTEST_PAUSE), self.ceiling) * sooner
+        return min(max(wait, self.shortest), self.ceiling) * sooner
 
     def late_enough(self, quiet: float = 0.0) -> float:
         """The age up to which an estimate may put a look off, however early in the task's life."""

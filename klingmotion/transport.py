@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from attrs import field, frozen
 
+from klingmotion.errors import APIConnectionError
 from klingmotion.requests import Request
 from klingmotion.responses import Response
 
@@ -125,6 +126,11 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Give up what this transport opened. It may be used again afterwards."""
+
+
+def cut(work: str, *, sent: bool = True) -> APIConnectionError:
+    """The error of what was under way, or waited for its turn, when the session was closed."""
+    return APIConnectionError(f"{work} was cut: the session was closed", sent=sent)
 
 
 def bare(url: str) -> str:

@@ -16,8 +16,8 @@ from klingmotion.engine import TIMEOUT, checked_timeout
 from klingmotion.errors import InvalidRequestError
 from klingmotion.models import Task, UploadProgress
 from klingmotion.progress import check_hook
-from klingmotion.requests import MAX_JOBS, checked_email
-from klingmotion.retry import LONGEST, PollPolicy
+from klingmotion.requests import MAX_JOBS, checked_email, checked_url
+from klingmotion.retry import PollPolicy, is_limit
 from klingmotion.session.core import SessionCore, checked_path
 
 #: Seconds after an unclear submit in which its task may still turn up, unless said otherwise.
@@ -100,13 +100,14 @@ class BatchMethods(SessionCore):
         check_hook(on_progress)
         if isinstance(videos, str | bytes | os.PathLike) or not isinstance(videos, Iterable | AsyncIterable):
             raise InvalidRequestError(f"videos must be an iterable of paths, such as a list, got {videos!r:.80}")
+        reply_url = self._engine.reply_url(reply_url)
         plan = Plan(
             out=_checked_out(out),
             parts=checked_parts(parts),
             settle=_checked_settle(settle),
             timeout=checked_timeout(timeout),
             poll=self._engine.policy(poll),
-            reply_url=self._engine.reply_url(reply_url),
+            reply_url=None if reply_url is None else checked_url("reply_url", reply_url),
             hooks=Hooks(
                 on_start=on_start,
                 on_progress=on_progress,
@@ -153,7 +154,7 @@ def _checked_out(out: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _checked_settle(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
+    if not is_limit(value):
         raise InvalidRequestError(f"settle must be a number of seconds above 0, got {value!r:.80}")
     return value
 
